@@ -10,6 +10,8 @@ TICKET_WORKFLOW: Final = "TicketWorkflow"
 """Workflow type: the deadlines of one ticket."""
 POKE: Final = "poke"
 """Signal without arguments: ask the service again what to do."""
+TICKET_CLOSED: Final = "ticket_closed"
+"""Signal of TICKET_WORKFLOW: the ticket is CLOSED. Its argument is the last plan as a JSON object."""
 
 ORGANIZATION_ATTRIBUTE: Final = "CareOrganization"
 """Search attribute, Keyword: the organization's id."""

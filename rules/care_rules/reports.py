@@ -229,7 +229,9 @@ def _write(
     entry = new_activity(
         kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # The report may come late, when its workflow already sleeps again. So a new state wakes the workflow. The wake is
-    # cancelled if the workflow calls first.
-    wakes = (after.id,) if after.state is not before.state else ()
+    # A refusal or an expiry may come late, when its workflow already sleeps again. So the new state wakes the workflow.
+    # The wake is cancelled if the workflow calls first. A workflow whose reply was posted, or whose contact is known,
+    # does not sleep before it has the outcome: as long as the outcome is missing, the plan is to try again.
+    is_awaited = after.state in {RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED}
+    wakes = (after.id,) if after.state is not before.state and not is_awaited else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

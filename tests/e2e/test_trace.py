@@ -18,7 +18,6 @@ TRACE = f"{AGENTS.trace_id:032x}"
 
 
 STEPS = {
-    "CheckRecovery": "check_recovery",
     "BeginPosting": "post_reply",
     "RecordPosted": "post_reply",
     "UnlockChat": "check_recovery",

@@ -85,19 +85,11 @@ def _late(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
     kind, number, stale = state.late
     arrived = state._replace(late=None)
     if kind == TAKE_BACK:
-        if not rules["take-back-own"]:
-            arrived = replace(arrived, number, arrived.recoveries[number - 1]._replace(poke_row=False))
         yield f"workflow {number}: its late question takes back the wake", arrived
         return
-    after, moved = report(arrived, number, kind, rules, stale=stale)
+    after, wakes = report(arrived, number, kind, rules, stale=stale)
     label = f"workflow {number}: its late report '{kind}' arrives"
-    if not moved or not rules["poke-on-report"]:
+    if not wakes or not rules["poke-on-report"]:
         yield label, after
         return
     yield label, replace(after, number, after.recoveries[number - 1]._replace(poke_row=True))
-    if kind == "unlocked":
-        # An attempt may outlive its retry, get the answer to its late report, and take the wake back although nobody
-        # waits for it any more. The product excludes this by a deadline for each attempt; the model holds without it.
-        # Not so for "expired", as the model has no time: in the product every later question finds that the form has
-        # expired.
-        yield f"{label}, and its attempt takes the wake back", after

@@ -42,6 +42,8 @@ MOVES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "expired": (FORM_LIVE, EXPIRED),
 }
 """What each report does to the recovery's state: from, to."""
+WAKING: Final = frozenset({"refused", "moderated", "expired"})
+"""The reports that may come late, when the workflow already sleeps again. The others are awaited: see `report`."""
 OUTCOMES: Final = {"posted": (POSTING, POSTED), "refused": (POSTING, NOT_PUBLIC), "retracted": (RETRACTING, RETRACTED)}
 """What each report of an outcome does to the reply state: from, to."""
 
@@ -77,9 +79,11 @@ def answer(state: State, number: int, rules: Rules) -> tuple[str, str]:
 
 
 def report(state: State, number: int, kind: str, rules: Rules, *, stale: bool) -> tuple[State, bool]:
-    """Returns the state after a report, and whether the report moved the recovery machine, so that it writes a wake.
+    """Returns the state after a report, and whether it writes a wake.
 
-    A report changes the reply state that it is about, and fires its trigger where the table has it.
+    A report changes the reply state that it is about, and fires its trigger where the table has it. A report that moves
+    the recovery machine writes a wake, unless it is awaited: a workflow does not sleep before its reply is posted or
+    its chat is unlocked, because until then the answer is to try again.
     """
     recovery = state.recoveries[number - 1]
     if kind in OUTCOMES:
@@ -93,4 +97,4 @@ def report(state: State, number: int, kind: str, rules: Rules, *, stale: bool) -
     recovery, (sources, after) = state.recoveries[target - 1], MOVES[kind]
     if recovery.state not in sources:
         return state, False
-    return replace(state, target, recovery._replace(state=after)), True
+    return replace(state, target, recovery._replace(state=after)), kind in WAKING

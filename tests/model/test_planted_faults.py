@@ -34,7 +34,6 @@ NOTICED_IN = {
     "close-ends-recovery": ONE_FORM,
     "attempt-number": WITH_FAULT,
     "poke-on-report": WITH_FAULT,
-    "take-back-own": WITH_FAULT,
     "ask-after-crash": ONE_FORM,
     "retract-is-known": TWO_FORMS,
     "retract-waits": TWO_FORMS,

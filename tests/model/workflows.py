@@ -165,10 +165,10 @@ def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
     The attempt asks once more, by a request that first takes back the wake. Until it asks, the row has no effect,
     because it could only make the workflow ask. So the model has the row only where the attempt ended before.
     """
-    after, moved = report(state, number, kind, rules, stale=False)
+    after, wakes = report(state, number, kind, rules, stale=False)
     asks = _at(after, number, ASK)
     yield False, f"reports '{kind}'", asks
-    if not moved or not rules["poke-on-report"]:
+    if not wakes or not rules["poke-on-report"]:
         return
     left = replace(asks, number, asks.recoveries[number - 1]._replace(poke_row=True))
     yield True, f"reports '{kind}', and crashes before it takes the wake back", left

@@ -4,15 +4,14 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-with workflow.unsafe.imports_passed_through():
-    from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult
+from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult
 from care_workflows.contact_recovery import ContactRecovery
 
 PATCH = "pause-before-asking"
 _PAUSE = timedelta(milliseconds=1)
 
 
-@workflow.defn(name="ContactRecovery")
+@workflow.defn(name="ContactRecovery", sandboxed=False)
 class Unguarded(ContactRecovery):
     """Sleeps before the first activity: a timer where earlier histories have an activity."""
 
@@ -26,7 +25,7 @@ class Unguarded(ContactRecovery):
         return await super().run(start)
 
 
-@workflow.defn(name="ContactRecovery")
+@workflow.defn(name="ContactRecovery", sandboxed=False)
 class Patched(ContactRecovery):
     """The first step: workflows that started before the change continue without it."""
 
@@ -41,7 +40,7 @@ class Patched(ContactRecovery):
         return await super().run(start)
 
 
-@workflow.defn(name="ContactRecovery")
+@workflow.defn(name="ContactRecovery", sandboxed=False)
 class Deprecated(ContactRecovery):
     """The second step, when no workflow runs any more that started before the change."""
 

@@ -7,10 +7,15 @@ the service would return for that state.
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Generic, TypeVar
 from uuid import uuid4
 
+from google.protobuf.empty_pb2 import Empty
+from temporalio import activity
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 
 PlanT = TypeVar("PlanT")
 
@@ -18,6 +23,16 @@ PlanT = TypeVar("PlanT")
 def refused(reason: str) -> ApplicationError:
     """Returns the error that an activity raises if the service refuses the call."""
     return ApplicationError(reason, type=reason, non_retryable=True)
+
+
+async def _server_time(client: Client) -> datetime:
+    """Returns the time of a test server, or the real time if the server has no other."""
+    try:
+        return (await client.test_service.get_current_time(Empty())).time.ToDatetime(UTC)
+    except RPCError as error:
+        if error.status is not RPCStatusCode.UNIMPLEMENTED:
+            raise
+        return datetime.now(UTC)
 
 
 class FakeActivities(Generic[PlanT]):
@@ -29,7 +44,11 @@ class FakeActivities(Generic[PlanT]):
         """By activity name: the errors that its next calls raise, in order, before they do anything."""
         self.before_answer: dict[str, Callable[[], Awaitable[object]]] = {}
         """By activity name: an action that runs once, after the activity has its result and before it returns it."""
+        self.starts_with_plan = True
+        """Whether the relay knows the plan when it starts the workflow. Otherwise the workflow asks first."""
         self.calls: list[str] = []
+        self.now = datetime.now(UTC)
+        """The time of the Temporal server at the latest call. A test server may skip time."""
         self._changed = asyncio.Condition()
 
     def plan(self) -> PlanT:
@@ -48,6 +67,7 @@ class FakeActivities(Generic[PlanT]):
     @asynccontextmanager
     async def _called(self, name: str) -> AsyncIterator[None]:
         self.calls.append(name)
+        self.now = await _server_time(activity.client())
         await self._notify()
         try:
             yield

@@ -79,7 +79,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
     # --- the service --------------------------------------------------------------------------------------------------
 
     def plan(self) -> RecoveryPlan:
-        now = activity.info().started_time
+        now = self.now
         step, wait = self._next(now)
         plan = RecoveryPlan(
             state=self.state,
@@ -165,7 +165,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
         async with self._working_on(start, activity_names.RETRACT_REPLY):
             self._fail(activity_names.RETRACT_REPLY)
             if self._refusal(activity_names.RETRACT_REPLY):
-                self._retry_at = activity.info().started_time + RETRACT_PAUSE
+                self._retry_at = self.now + RETRACT_PAUSE
             else:
                 self.public = False
             return await self._answer(activity_names.RETRACT_REPLY)
@@ -180,7 +180,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
     @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
         async with self._working_on(start, activity_names.EXPIRE_FORM):
-            if self.state in _FORM_LIVE and self.expires and activity.info().started_time >= self.expires:
+            if self.state in _FORM_LIVE and self.expires and self.now >= self.expires:
                 self.state = recovery.RECOVERY_STATE_EXPIRED
             return await self._answer(activity_names.EXPIRE_FORM)
 
@@ -210,7 +210,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
             yield
 
     def _record_posted(self) -> None:
-        now = activity.info().started_time
+        now = self.now
         self.public = True
         self.posted = self.posted or now
         self.expires = self.expires or now + FORM_TIME

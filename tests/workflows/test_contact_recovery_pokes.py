@@ -134,8 +134,13 @@ async def test_signals_of_any_shape_do_no_harm(dev_client: Client) -> None:
         status = await handle.query(ContactRecovery.status)
         assert status.plan.state == recovery.RECOVERY_STATE_AWAITING_CONTACT
         fake.submit()
-        for _ in range(10):
-            await handle.signal(ContactRecovery.poke)
+
+        async def poke_often() -> None:
+            for _ in range(10):
+                await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[CHECK] = poke_often
+        await handle.signal(ContactRecovery.poke)
         await handle.result()
     assert fake.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
     assert fake.calls.count(POST) == fake.calls.count(UNLOCK) == 1

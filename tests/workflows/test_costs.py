@@ -57,12 +57,12 @@ async def test_a_path_costs_as_much_as_its_history(dev_client: Client, name: str
     assert [costs.actions(history) for history in stage.histories] == recorded
 
 
-def test_a_whole_ticket_takes_at_most_twelve_actions() -> None:
-    """The workflows of a whole ticket need at most twelve actions; see docs/decisions/0018-few-actions.md."""
+def test_a_whole_ticket_takes_at_most_nine_actions() -> None:
+    """The workflows of a whole ticket need at most nine actions; see docs/decisions/0025-cheaper-steps.md."""
     histories = [committed.load(name) for name in committed.of_path("one-ticket")]
     found = {history.workflow_id.partition("/")[0]: costs.actions(history).total() for history in histories}
     assert set(found) == {"contact-recovery", "ticket"}
-    assert sum(found.values()) <= 12
+    assert sum(found.values()) <= 9
 
 
 def test_each_action_is_counted_once() -> None:

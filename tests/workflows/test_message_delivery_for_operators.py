@@ -35,4 +35,4 @@ async def test_message_that_ends_at_once_sets_no_attributes(dev_client: Client) 
         await handle.result()
         found = await events(handle)
     assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] == found["TIMER_STARTED"] == 0
-    assert found["ACTIVITY_TASK_SCHEDULED"] == 2
+    assert found["ACTIVITY_TASK_SCHEDULED"] + found["MARKER_RECORDED"] == 2

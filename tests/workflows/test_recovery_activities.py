@@ -277,28 +277,37 @@ async def test_service_steps_return_its_plan(activities: RecoveryActivities, ser
     for step in (activities.check_recovery, activities.unlock_chat, activities.expire_form):
         assert await ActivityEnvironment().run(step, START) == service.plan
     assert service.reports == [
-        worker.CheckRecoveryRequest(name=RECOVERY),
+        worker.UnlockChatRequest(name=RECOVERY),
         worker.UnlockChatRequest(name=RECOVERY),
         worker.ExpireFormRequest(name=RECOVERY),
     ]
 
 
 async def test_report_is_followed_by_a_check_so_that_no_poke_is_needed(
-    activities: RecoveryActivities, service: ScriptedWorkerService
+    activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
     service.plan.plan_time.FromMicroseconds(1_772_366_400_000_001)
     asked = worker.CheckRecoveryRequest(name=RECOVERY, report_time=service.plan.plan_time)
-    for step in (activities.post_reply, activities.unlock_chat, activities.expire_form, activities.expire_form_now):
+    await site.set_behavior("refuse_too_long")
+    for step in (activities.post_reply, activities.expire_form, activities.expire_form_now):
         service.asked_after.clear()
         assert await ActivityEnvironment().run(step, START) == service.plan
         assert service.asked_after == [asked]
 
 
+async def test_report_that_writes_no_wake_is_not_followed_by_a_check(
+    activities: RecoveryActivities, service: ScriptedWorkerService
+) -> None:
+    for step in (activities.post_reply, activities.unlock_chat):
+        assert await ActivityEnvironment().run(step, START) == service.plan
+    assert service.asked_after == []
+
+
 @pytest.mark.parametrize(
     ("step", "then"),
     [
-        (worker.RECOVERY_STEP_UNLOCK, [worker.UnlockChatRequest(name=RECOVERY)]),
-        (worker.RECOVERY_STEP_EXPIRE, [worker.ExpireFormRequest(name=RECOVERY)]),
+        # A late attempt must not end the form and cancel the wake. So this step is an activity of its own.
+        (worker.RECOVERY_STEP_EXPIRE, []),
         (
             worker.RECOVERY_STEP_REMIND,
             [worker.FireDeadlineRequest(name=TICKET), worker.CheckRecoveryRequest(name=RECOVERY)],
@@ -314,7 +323,7 @@ async def test_steps_of_the_service_are_done_within_the_check(
 ) -> None:
     service.plan.step, service.plan.ticket = step, TICKET
     assert await ActivityEnvironment().run(activities.check_recovery, START) == service.plan
-    assert service.reports == [worker.CheckRecoveryRequest(name=RECOVERY), *then]
+    assert service.reports == [worker.UnlockChatRequest(name=RECOVERY), *then]
 
 
 @pytest.mark.parametrize(

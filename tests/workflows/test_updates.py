@@ -90,7 +90,7 @@ async def test_expire_now_does_not_end_an_answered_form(dev_client: Client) -> N
 
 async def test_expire_now_is_rejected_without_a_live_form(dev_client: Client) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    fake.failures[activity_names.UNLOCK_CHAT] = [unavailable(timedelta(days=1))]
+    fake.failures[activity_names.UNLOCK_CHAT] = [unavailable(timedelta(days=1))] * 2
     async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Opening the chat")
         assert await rejection(handle.execute_update(ContactRecovery.expire_now)) == "NO_FORM"
@@ -117,6 +117,7 @@ async def test_an_update_is_answered_before_continuing_as_new(dev_client: Client
                 break
         else:
             raise AssertionError("it never continued as new")
+        await fake_ticket.until_doing(handle, "Waiting until")
         fake.closed = True
         await handle.execute_update(TicketWorkflow.look_again)
 
@@ -133,7 +134,9 @@ async def test_an_unanswered_update_postpones_continuing_as_new(dev_client: Clie
                 stage = WorkflowUpdateStage.ACCEPTED
                 accepted.append(await handle.start_update(TicketWorkflow.look_again, wait_for_stage=stage))
 
-            # Accepted while the service answers the first update, so it still waits after that answer.
+            # Accepted while the service answers the first update, so it still waits after that answer. A workflow
+            # accepts no update during a local activity, so that one fails.
+            fake.failures[activity_names.GET_NEXT_DEADLINE] = [unavailable()]
             fake.before_answer[activity_names.GET_NEXT_DEADLINE] = look
             assert await handle.execute_update(TicketWorkflow.look_again)
             assert await accepted[0].result()
@@ -141,5 +144,6 @@ async def test_an_unanswered_update_postpones_continuing_as_new(dev_client: Clie
                 break
         else:
             raise AssertionError("it never continued as new")
+        await fake_ticket.until_doing(handle, "Waiting until")
         fake.closed = True
         await handle.execute_update(TicketWorkflow.look_again)

@@ -60,6 +60,9 @@ class PostsOnce(ScriptedWorkerService):
     ) -> worker.CheckRecoveryResponse:
         return worker.CheckRecoveryResponse(plan=self._plan(self._step))
 
+    async def UnlockChat(self, request: worker.UnlockChatRequest, context: object) -> worker.UnlockChatResponse:
+        return worker.UnlockChatResponse(plan=self._plan(self._step))
+
     async def RecordPosted(self, request: worker.RecordPostedRequest, context: object) -> worker.RecordPostedResponse:
         self.reports.append(request)
         assert self.grant

@@ -6,6 +6,8 @@ from typing import Final, NamedTuple
 from temporalio.common import RetryPolicy
 from temporalio.workflow import ActivityCancellationType, ActivityConfig
 
+from care_workflows import activity_names
+
 ATTEMPT_DEADLINE: Final = timedelta(seconds=25)
 """How long one attempt at a review site or a provider may take, including its report to the service.
 
@@ -14,7 +16,7 @@ and then overwrites the newer reply or sends the message a second time.
 """
 
 SERVICE_ATTEMPT_DEADLINE: Final = timedelta(seconds=12)
-"""How long one attempt at a step that calls the service only may take; shorter than ``_SERVICE_TIMEOUT``.
+"""How long one attempt at a step that calls the service only may take; shorter than ``SERVICE_TIMEOUT``.
 
 So no attempt outlives its retry, and no late attempt cancels the wake of a workflow that no longer waits for it.
 """
@@ -26,7 +28,8 @@ FIRST_OPERATOR_WAIT: Final = timedelta(minutes=1)
 LONGEST_OPERATOR_WAIT: Final = timedelta(hours=1)
 """Pauses after which a workflow that needs an operator asks the service again; they double from the first one."""
 
-_SERVICE_TIMEOUT: Final = timedelta(seconds=15)
+SERVICE_TIMEOUT: Final = timedelta(seconds=15)
+"""After how long Temporal gives up an attempt at a step that calls the service only."""
 _EXTERNAL_TIMEOUT: Final = timedelta(seconds=30)
 
 _EARLY_ATTEMPTS: Final = 5
@@ -82,10 +85,24 @@ def _retries(
     )
 
 
-SERVICE_RETRIES: Final = _retries(
-    _SERVICE_TIMEOUT, timedelta(seconds=1), timedelta(seconds=30), waits_for_attempt=False
-)
+SERVICE_RETRIES: Final = _retries(SERVICE_TIMEOUT, timedelta(seconds=1), timedelta(seconds=30), waits_for_attempt=False)
 """For steps that call the service only. Nothing can be decided without the service, so these steps wait for it."""
+
+LOCAL_STEPS: Final = frozenset(
+    {
+        activity_names.CHECK_RECOVERY,
+        activity_names.UNLOCK_CHAT,
+        activity_names.ASK_DELIVERY,
+        activity_names.GET_NEXT_DEADLINE,
+        activity_names.FIRE_DEADLINE,
+    }
+)
+"""Steps whose first attempt is a local activity.
+
+Temporal may run a local activity again while a worker that it no longer reaches still runs it. These steps do no harm
+then. The steps that end a form do: such an attempt could cancel the wake of a workflow that no longer waits for it. A
+step at a review site or a provider does, too.
+"""
 
 SITE_RETRIES: Final = _retries(_EXTERNAL_TIMEOUT, timedelta(seconds=1), timedelta(minutes=5), waits_for_attempt=True)
 """For steps at a review site, which may be down for days. A poke ends the pause: see ``PlanDrivenWorkflow``."""

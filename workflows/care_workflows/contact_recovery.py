@@ -6,16 +6,14 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care.v1 import worker_service_pb2 as worker
-    from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT, RECOVERY_STATE_FORM_REQUESTED
-    from care.v1.worker_service_pb2 import RecoveryPlan
-    from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
-    from care_workflows import activity_names, activity_options, search_attributes
-    from care_workflows import recovery_wording as wording
-    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
-    from care_workflows.resource_names import parse_recovery
+from care.v1 import worker_service_pb2 as worker
+from care.v1.recovery_pb2 import RECOVERY_STATE_AWAITING_CONTACT, RECOVERY_STATE_FORM_REQUESTED
+from care.v1.worker_service_pb2 import RecoveryPlan
+from care.v1.workflows_pb2 import ContactRecoveryInput, ContactRecoveryResult, ContactRecoveryStatus
+from care_workflows import activity_names, activity_options, search_attributes
+from care_workflows import recovery_wording as wording
+from care_workflows.plan_driven_workflow import PlanDrivenWorkflow
+from care_workflows.resource_names import parse_recovery
 
 _SERVICE_STEPS: Final = {
     worker.RECOVERY_STEP_UNLOCK: activity_names.UNLOCK_CHAT,
@@ -31,7 +29,7 @@ _WAIT_STEPS: Final = (worker.RECOVERY_STEP_WAIT, worker.RECOVERY_STEP_HOLD)
 _FORM_LIVE: Final = (RECOVERY_STATE_FORM_REQUESTED, RECOVERY_STATE_AWAITING_CONTACT)
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)
 class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
     """Posts the reply with the link, waits for the contact and unlocks the chat.
 
@@ -41,7 +39,8 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
     @workflow.init
     def __init__(self, start: ContactRecoveryInput) -> None:
         """See PlanDrivenWorkflow."""
-        super().__init__(start, start.recovery, RecoveryPlan)
+        first_plan = start.plan if start.HasField("plan") else None
+        super().__init__(ContactRecoveryInput(recovery=start.recovery), start.recovery, first_plan, RecoveryPlan)
         self._ends_early = False
         """Whether an operator wants the form to end before its time."""
 
@@ -111,7 +110,7 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
         if plan.step in _SITE_STEPS:
             return await self._run_external_step(_SITE_STEPS[plan.step], activity_options.SITE_RETRIES)
         if plan.step in _WAIT_STEPS:
-            await self._wait_for_poke(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.describe_wait(plan))
+            await self._wait_for_plan(plan.wait.ToTimedelta(), wording.describe_wait(plan))
         else:  # from a service that is newer than this worker
             await self._wait_for_operator(wording.describe_step(plan))
         return None

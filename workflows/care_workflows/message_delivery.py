@@ -6,15 +6,13 @@ from typing import Final
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care.v1 import worker_service_pb2 as worker
-    from care.v1.worker_service_pb2 import DeliveryPlan
-    from care.v1.workflows_pb2 import MessageDeliveryInput, MessageDeliveryResult, MessageDeliveryStatus
-    from care_workflows import activity_names, activity_options, search_attributes
-    from care_workflows import delivery_wording as wording
-    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
-    from care_workflows.resource_names import parse_message
+from care.v1 import worker_service_pb2 as worker
+from care.v1.worker_service_pb2 import DeliveryPlan
+from care.v1.workflows_pb2 import MessageDeliveryInput, MessageDeliveryResult, MessageDeliveryStatus
+from care_workflows import activity_names, activity_options, search_attributes
+from care_workflows import delivery_wording as wording
+from care_workflows.plan_driven_workflow import PlanDrivenWorkflow
+from care_workflows.resource_names import parse_message
 
 _PROVIDER_STEPS: Final = {
     worker.DELIVERY_STEP_SEND: activity_names.SEND_MESSAGE,
@@ -24,7 +22,7 @@ _SENT_STEPS: Final = frozenset({worker.DELIVERY_STEP_CHECK, worker.DELIVERY_STEP
 """Steps at which the provider has the message and may know more about it."""
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)
 class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
     """Hands the message to the channel's provider, asks whether it arrived, and records the outcome.
 
@@ -34,7 +32,8 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
     @workflow.init
     def __init__(self, start: MessageDeliveryInput) -> None:
         """See PlanDrivenWorkflow."""
-        super().__init__(start, start.message, DeliveryPlan)
+        first_plan = start.plan if start.HasField("plan") else None
+        super().__init__(MessageDeliveryInput(message=start.message), start.message, first_plan, DeliveryPlan)
 
     @workflow.run
     async def run(self, start: MessageDeliveryInput) -> MessageDeliveryResult:
@@ -71,7 +70,7 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
         if plan.step in _PROVIDER_STEPS:
             return await self._run_external_step(_PROVIDER_STEPS[plan.step], activity_options.MESSENGER_RETRIES)
         if plan.step == worker.DELIVERY_STEP_WAIT:
-            await self._wait_for_poke(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), "the provider is asked again")
+            await self._wait_for_plan(plan.wait.ToTimedelta(), "the provider is asked again")
         else:  # from a service that is newer than this worker
             await self._wait_for_operator(wording.describe_step(plan))
         return None

@@ -8,17 +8,15 @@ import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Final, Generic, TypeVar
 
 from google.protobuf.message import Message
 from temporalio import workflow
-from temporalio.common import RawValue
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.exceptions import ActivityError, ApplicationError, RetryState
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care_workflows import activity_options, search_attributes, wording
+from care_workflows import activity_options, search_attributes, wording
 
 PlanT = TypeVar("PlanT", bound=Message)
 
@@ -37,12 +35,18 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     ``_updates_answered`` those that have their answer.
     """
 
-    def __init__(self, start: Message, resource: str, plan_type: type[PlanT]) -> None:
-        """Starts without a plan. ``start`` is the workflow's input, ``resource`` the name that it holds."""
+    def __init__(self, start: Message, resource: str, first_plan: PlanT | None, plan_type: type[PlanT]) -> None:
+        """Takes the workflow's input without its plan, the resource's name, and the plan that the input had.
+
+        Without ``first_plan``, the workflow asks the service first.
+        """
         self._start = start
         self._resource = resource
+        self._first_plan = first_plan
         self._plan_type = plan_type
         self._plan: PlanT | None = None
+        self._plan_received = workflow.info().workflow_start_time
+        """When the workflow got its plan. Waits count from then."""
         self._poked = False
         self._status_text = wording.ASKING_SERVICE
         self._updates_received = self._updates_covered = self._updates_answered = 0
@@ -120,7 +124,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
 
         ``ask`` is the activity that asks the service for a plan.
         """
-        plan: PlanT | None = None
+        plan = self._follow(self._first_plan, workflow.info().workflow_start_time) if self._first_plan else None
         while not (plan is not None and self._is_done(plan) and await self._may_end()):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
@@ -148,9 +152,10 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         if self._updates_answered == self._updates_received:
             workflow.continue_as_new(self._start)
 
-    def _follow(self, plan: PlanT) -> PlanT:
-        """Makes ``plan`` the current plan, and shows it."""
+    def _follow(self, plan: PlanT, received: datetime | None = None) -> PlanT:
+        """Makes ``plan`` the current plan, and shows it. The workflow received it now, or at ``received``."""
         self._plan = plan
+        self._plan_received = received or workflow.now()
         self._operator_waits = 0
         status = self._describe_step(plan)
         self._set_status(status)
@@ -162,6 +167,15 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
 
     async def _run_service_step(self, activity: str) -> PlanT | None:
         """Runs a step that needs only the service; returns the next plan, or None if it has to be asked for."""
+        if activity in activity_options.LOCAL_STEPS and self._failing_activity != activity:
+            attempt = self._start_local_activity(activity)
+            await workflow.wait([attempt])
+            error = attempt.exception()
+            if error is None:
+                return self._follow(attempt.result())
+            if isinstance(error, ApplicationError) and error.non_retryable:
+                await self._handle_refusal(error)
+                return None
         running = self._start_activity(activity, activity_options.SERVICE_RETRIES)
         await workflow.wait([running])
         return await self._plan_from(activity, running)
@@ -188,6 +202,21 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     async def _end(self, running: workflow.ActivityHandle[PlanT]) -> None:
         running.cancel()
         await workflow.wait([running])
+
+    def _start_local_activity(self, activity: str) -> workflow.ActivityHandle[PlanT]:
+        """Starts the first attempt of a step that needs only the service.
+
+        A local activity costs Temporal a third of an activity, but operators do not see its attempts. So it has only
+        one. If that fails, an activity follows, which shows its attempts.
+        """
+        return workflow.start_local_activity(
+            activity,
+            self._start,
+            result_type=self._plan_type,
+            start_to_close_timeout=activity_options.SERVICE_TIMEOUT,
+            retry_policy=RetryPolicy(maximum_attempts=1),
+            summary=self._status_text,
+        )
 
     def _start_activity(self, activity: str, retries: activity_options.Retries) -> workflow.ActivityHandle[PlanT]:
         options = retries.late if self._failing_activity == activity else retries.early
@@ -242,6 +271,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         )
         self._operator_waits = min(self._operator_waits + 1, _MOST_DOUBLINGS)
         await self._wait_for_poke(pause, "the service is asked again")
+
+    async def _wait_for_plan(self, wait: timedelta, summary: str) -> None:
+        """Waits for a poke, at most as long as the plan says.
+
+        The first plan may be old, because no worker ran when the workflow started.
+        """
+        rest = wait - (workflow.now() - self._plan_received)
+        await self._wait_for_poke(max(rest, SHORTEST_WAIT), summary)
 
     async def _wait_for_poke(self, longest: timedelta, summary: str) -> None:
         """Waits for a poke, at most for ``longest``; ``summary`` says what happens then."""

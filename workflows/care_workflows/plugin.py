@@ -22,8 +22,8 @@ class CarePlugin(SimplePlugin):
     Or ``Client.connect(…, plugins=[CarePlugin(…)])``: then every worker of that client runs the workflows, each on its
     own task queue. Give the plugin to the worker or to the client; the SDK warns if both have it.
 
-    The plugin keeps the worker's workflows, activities, sandbox and data converter. It uses the event loop of ``care``,
-    which the caller closes after the worker.
+    The plugin keeps the worker's workflows, activities, sandbox and data converter. Care's own workflows run without
+    the sandbox. The plugin uses the event loop of ``care``, which the caller closes after the worker.
     """
 
     def __init__(self, care: CareClient, review_sites: ReviewSites, messengers: Messengers | None = None) -> None:

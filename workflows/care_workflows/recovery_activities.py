@@ -18,12 +18,10 @@ from care.v1.recovery_pb2 import (
     RefusalReason,
 )
 from care.v1.worker_service_pb2 import (
-    RECOVERY_STEP_EXPIRE,
     RECOVERY_STEP_POST,
     RECOVERY_STEP_READ,
     RECOVERY_STEP_REMIND,
     RECOVERY_STEP_RETRACT,
-    RECOVERY_STEP_UNLOCK,
     BeginPostingRequest,
     BeginPostingResponse,
     CheckRecoveryRequest,
@@ -81,13 +79,13 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Asks for the recovery's next plan. A step that needs only the service is done here, to save an activity."""
+        """Asks for the recovery's next plan. Opens the chat and reminds the assignee here, to save an activity.
+
+        UnlockChat answers as CheckRecovery does. It also opens the chat if the contact has arrived, which is the usual
+        reason to ask.
+        """
         async with service_step():
-            plan = (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
-            if plan.step == RECOVERY_STEP_UNLOCK:
-                return await self.unlock_chat(start)
-            if plan.step == RECOVERY_STEP_EXPIRE:
-                return await self.expire_form(start)
+            plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
             if plan.step == RECOVERY_STEP_REMIND:
                 await self._workers.FireDeadline(FireDeadlineRequest(name=plan.ticket))
                 return (await self._workers.CheckRecovery(CheckRecoveryRequest(name=start.recovery))).plan
@@ -97,8 +95,7 @@ class RecoveryActivities:
     async def unlock_chat(self, start: ContactRecoveryInput) -> RecoveryPlan:
         """Opens the chat."""
         async with service_step():
-            plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
-            return await self._check_after_report(start, plan)
+            return (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
 
     @activity.defn(name=activity_names.EXPIRE_FORM)
     async def expire_form(self, start: ContactRecoveryInput) -> RecoveryPlan:
@@ -185,7 +182,7 @@ class RecoveryActivities:
     async def _report_posted(self, start: ContactRecoveryInput, attempt: int) -> RecoveryPlan:
         request = RecordPostedRequest(name=start.recovery, attempt=attempt)
         with failures.convert_service_errors():
-            return await self._check_after_report(start, (await self._workers.RecordPosted(request)).plan)
+            return (await self._workers.RecordPosted(request)).plan
 
     async def _report_refused(
         self, start: ContactRecoveryInput, attempt: int, reason: RefusalReason.ValueType, provider_message: str = ""

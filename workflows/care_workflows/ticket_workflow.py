@@ -1,22 +1,22 @@
 """The workflow `TicketWorkflow`: reminders, deadlines and the automatic close of one ticket."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
+from google.protobuf import json_format
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
-# Passed through the sandbox: these modules keep no state, and generated code may exist only once in a process.
-with workflow.unsafe.imports_passed_through():
-    from care.v1 import worker_service_pb2 as worker
-    from care.v1.worker_service_pb2 import DeadlinePlan
-    from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult, TicketWorkflowStatus
-    from care_workflows import activity_names, search_attributes
-    from care_workflows import ticket_wording as wording
-    from care_workflows.plan_driven_workflow import SHORTEST_WAIT, PlanDrivenWorkflow
-    from care_workflows.resource_names import parse_ticket
+from care.v1 import worker_service_pb2 as worker
+from care.v1.worker_service_pb2 import DeadlinePlan
+from care.v1.workflows_pb2 import TicketWorkflowInput, TicketWorkflowResult, TicketWorkflowStatus
+from care_workflows import activity_names, search_attributes
+from care_workflows import ticket_wording as wording
+from care_workflows.plan_driven_workflow import PlanDrivenWorkflow
+from care_workflows.resource_names import parse_ticket
 
 
-@workflow.defn
+@workflow.defn(sandboxed=False)
 class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
     """Sleeps until the ticket's next deadline and fires it, from the ticket's creation until it is CLOSED.
 
@@ -27,7 +27,10 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
     @workflow.init
     def __init__(self, start: TicketWorkflowInput) -> None:
         """See PlanDrivenWorkflow."""
-        super().__init__(start, start.ticket, DeadlinePlan)
+        first_plan = start.plan if start.HasField("plan") else None
+        super().__init__(TicketWorkflowInput(ticket=start.ticket), start.ticket, first_plan, DeadlinePlan)
+        self._last_plan: DeadlinePlan | None = None
+        """The plan of the CLOSED ticket, once the service has sent it."""
 
     @workflow.run
     async def run(self, start: TicketWorkflowInput) -> TicketWorkflowResult:
@@ -47,6 +50,25 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
         """Returns what the workflow is waiting for, and the service's last plan."""
         return TicketWorkflowStatus(doing=self._status_text, plan=self._plan)
 
+    @workflow.signal
+    def ticket_closed(self, *arguments: object) -> None:
+        """Ends the workflow with the last plan, because nothing happens to a CLOSED ticket.
+
+        Any other argument makes the signal a poke, because an error here would fail the workflow's task.
+        """
+        self._poked = True
+        match arguments:
+            case [dict() as fields]:
+                with suppress(json_format.ParseError):
+                    plan = json_format.ParseDict(fields, DeadlinePlan(), ignore_unknown_fields=True)
+                    if self._is_done(plan) and plan.ticket == self._resource:
+                        self._last_plan = plan
+            case _:
+                pass
+
+    async def _ask_after_poke(self, ask: str) -> DeadlinePlan | None:
+        return self._follow(self._last_plan) if self._last_plan else await super()._ask_after_poke(ask)
+
     def _is_done(self, plan: DeadlinePlan) -> bool:
         return plan.step == worker.DEADLINE_STEP_DONE
 
@@ -59,7 +81,7 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
         if not plan.HasField("wait"):
             await workflow.wait_condition(lambda: self._poked)
             return None
-        await self._wait_for_poke(max(plan.wait.ToTimedelta(), SHORTEST_WAIT), wording.describe_deadline(plan))
+        await self._wait_for_plan(plan.wait.ToTimedelta(), wording.describe_deadline(plan))
         # Fired without asking first: firing a deadline that is not due is harmless.
         return None if self._poked else await self._run_service_step(activity_names.FIRE_DEADLINE)
 

@@ -37,7 +37,6 @@ from care_rules.permissions import Situation, actions
 from care_rules.recovery_plan import RecoveryPlan
 from care_rules.replies import remove_chat_link
 from care_rules.reports import RecoverySnapshot
-from care_rules.snapshot import TicketSnapshot
 from care_service.rpc import enums
 from care_service.usecases.ports.reader import MessageView, RecoveryView
 
@@ -298,9 +297,9 @@ def agent_message(agent: Agent) -> directory_pb2.Agent:
     )
 
 
-def deadline_plan_message(snapshot: TicketSnapshot, now: datetime) -> worker_service_pb2.DeadlinePlan:
+def deadline_plan_message(ticket: Ticket, now: datetime) -> worker_service_pb2.DeadlinePlan:
     """Converts the next deadline of a ticket, with the details that operators see in Temporal."""
-    ticket, timing = snapshot.ticket, snapshot.ticket.timing
+    timing = ticket.timing
     kind, time, wait = timing.next_kind, timing.next_time, None
     if ticket.status is TicketStatus.CLOSED:
         step, kind, time = worker_service_pb2.DEADLINE_STEP_DONE, None, None

@@ -161,13 +161,13 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         call, name = current_call(), _ticket(request.name)
         snapshot = await deadlines.get_next_deadline(self._store, name, call.caller)
-        return pb.GetNextDeadlineResponse(plan=convert.deadline_plan_message(snapshot, call.now))
+        return pb.GetNextDeadlineResponse(plan=convert.deadline_plan_message(snapshot.ticket, call.now))
 
     async def FireDeadline(self, request: pb.FireDeadlineRequest, context: Context) -> pb.FireDeadlineResponse:
         """See the contract."""
         call, name = current_call(), _ticket(request.name)
         snapshot = await deadlines.fire_deadline(self._store, name, call.caller, call.now)
-        return pb.FireDeadlineResponse(plan=convert.deadline_plan_message(snapshot, call.now))
+        return pb.FireDeadlineResponse(plan=convert.deadline_plan_message(snapshot.ticket, call.now))
 
 
 def _recovery(fields: Fields, text: str) -> RecoveryName:

@@ -101,12 +101,12 @@ async def service(
         pace = pace or Pace()
         subscriptions = Subscriptions(PostgresFeed(database), pace)
         controls = CallControls(limits, metrics, pace, watch.report_failure)
-        relay: Relay | None = None
+        workflows: WorkflowTasks | None = None
 
-        def hint_relay() -> None:
+        def hint_relay(decision: Decision) -> None:
             # Without a relay yet, no hint is needed: a relay begins with a look at the outbox.
-            if relay is not None:
-                relay.hint()
+            if workflows is not None:
+                workflows.hint(decision)
 
         committed = _after_commit(hint_relay, subscriptions.hint, metrics)
         parts = _parts(settings, database, committed, clock, keys, subscriptions, controls)
@@ -124,15 +124,14 @@ async def service(
         _LOG.info("serving", address=f"{settings.grpc_address.host}:{port}", tls=credentials is not None)
         relaying: list[asyncio.Task[None]] = []
         try:
-            workflows = await _workflow_tasks(settings, database, metrics, temporal)
-            relay = workflows.relay
-            relaying.append(asyncio.create_task(keep_running("relay", relay.run)))
+            workflows = await _workflow_tasks(settings, database, metrics, parts, temporal)
+            relaying.append(asyncio.create_task(keep_running("relay", workflows.relay.run)))
             tasks.append(asyncio.create_task(keep_running("reconciling", workflows.reconcile)))
-            yield RunningService(port, relay)
+            yield RunningService(port, workflows.relay)
         finally:
             _LOG.info("draining", seconds=settings.drain_time.total_seconds())
-            if relay is not None:
-                relay.end()
+            if workflows is not None:
+                workflows.relay.end()
             subscriptions.end()
             await asyncio.gather(
                 server.stop(settings.drain_time),
@@ -149,25 +148,25 @@ async def service(
 
 
 async def _workflow_tasks(
-    settings: ServiceSettings, database: Database, metrics: Metrics, temporal: Client | None
+    settings: ServiceSettings, database: Database, metrics: Metrics, parts: Parts, temporal: Client | None
 ) -> WorkflowTasks:
     # Temporal's SDK takes a fifth of the time to start, and no call needs it. So a thread imports it while the service
     # already serves calls.
     await asyncio.to_thread(import_module, "care_service.running.workflow_tasks")
     from care_service.running.workflow_tasks import workflow_tasks  # noqa: PLC0415 - see above
 
-    return await workflow_tasks(settings, database, metrics, temporal)
+    return await workflow_tasks(settings, database, metrics, parts, temporal)
 
 
 def _after_commit(
-    hint_relay: Callable[[], None], hint_subscriptions: Callable[[], None], metrics: Metrics
+    hint_relay: Callable[[Decision], None], hint_subscriptions: Callable[[], None], metrics: Metrics
 ) -> Callable[[Decision], None]:
     """Returns the function to call after each commit on a ticket."""
 
     def committed(decision: Decision) -> None:
         metrics.count_transitions(decision)
         if decision.wakes or decision.wakes_ticket or decision.new_deliveries:
-            hint_relay()
+            hint_relay(decision)
         if decision.activity is not None:
             hint_subscriptions()
 

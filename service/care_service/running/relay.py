@@ -11,41 +11,28 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
-from math import inf
+from datetime import timedelta
 from time import monotonic
 from typing import Final, Protocol, TypeAlias
 from uuid import UUID
 
 from opentelemetry import context as contexts
-from temporalio.client import Client
-from temporalio.common import (
-    SearchAttributeKey,
-    SearchAttributePair,
-    TypedSearchAttributes,
-    WorkflowIDConflictPolicy,
-    WorkflowIDReusePolicy,
-)
-from temporalio.exceptions import WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 
-from care.v1.workflows_pb2 import ContactRecoveryInput, MessageDeliveryInput, TicketWorkflowInput
-from care_client import trace_context, workflow_names
+from care_client import trace_context
 from care_roles.logs import get_logger
 from care_rules import names
 from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
+from care_service.running.waker import NewWorkflow, Plan
 from care_service.storage.outbox import Wake
 
 _LOG: Final = get_logger("care.relay")
 _BATCH: Final = 50
 _CLAIM_DURATION: Final = timedelta(seconds=60)
 """Longer than a batch takes, so that no row is claimed twice while Temporal is slow."""
-_TIMEOUT: Final = timedelta(seconds=10)
 _POLL: Final = 1.0
 """Seconds between polls. Polling finds rows that another process wrote, and rows that were released."""
-_ATTRIBUTES_RETRY: Final = 60.0
-"""Seconds until the relay uses search attributes again. A worker registers them at its start."""
 _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
@@ -61,132 +48,17 @@ _REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if s
 _CHECK_AFTER: Final = 10.0
 """Seconds without a response from Temporal after which its health is checked."""
 
-_ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
-_LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
-_TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
-_WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
-_NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
-
 
 class Waker(Protocol):
     """Wakes one workflow."""
 
-    async def wake(self, wake: Wake) -> None:
-        """Raises RPCError if Temporal is unreachable or refuses."""
+    async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
+        """Starts a new workflow with `plan` if it is given. Raises RPCError if Temporal is unreachable or refuses."""
         ...
 
     async def check(self) -> None:
         """Checks that Temporal is reachable. Raises RPCError or another exception if not."""
         ...
-
-
-class TemporalWaker:
-    """Pokes running workflows and starts the others.
-
-    Does not use signal-with-start: a started workflow asks the service first, so a signal would add nothing.
-    """
-
-    def __init__(self, client: Client, task_queue: str) -> None:
-        self._client = client
-        self._task_queue = task_queue
-        self._without_until = -inf
-        """Until when search attributes are left out, by the monotonic clock."""
-
-    async def wake(self, wake: Wake) -> None:
-        """See Waker. Omits the search attributes for a while if they are not registered."""
-        if not wake.is_new_workflow and await self._poke(wake):
-            return
-        try:
-            await self._begin(wake)
-        except WorkflowAlreadyStartedError:
-            # Started in between; or, after the database was restored from a copy, the sleeping run of another ticket
-            # that had the same number.
-            if not await self._poke(wake):
-                await self._begin(wake)
-
-    async def _begin(self, wake: Wake) -> None:
-        with_attributes = monotonic() >= self._without_until
-        try:
-            await self._start(wake, with_attributes=with_attributes)
-        except RPCError as error:
-            refused = error.status is RPCStatusCode.INVALID_ARGUMENT and "search attribute" in error.message.lower()
-            if not refused or not with_attributes:
-                raise
-            _LOG.warning("search attributes are not registered; the worker's log says how to register them")
-            self._without_until = monotonic() + _ATTRIBUTES_RETRY
-            await self._start(wake, with_attributes=False)
-
-    async def check(self) -> None:
-        """See Waker."""
-        await self._client.service_client.check_health(timeout=_TIMEOUT)
-
-    async def _poke(self, wake: Wake) -> bool:
-        """Pokes the workflow. Returns whether it is running."""
-        _, workflow_id, _ = _start_of(wake)
-        try:
-            await self._client.get_workflow_handle(workflow_id).signal(workflow_names.POKE, rpc_timeout=_TIMEOUT)
-        except RPCError as error:
-            # The same status means that the namespace does not exist. Then `_start` fails with it, too.
-            if error.status is not RPCStatusCode.NOT_FOUND:
-                raise
-            return False
-        return True
-
-    async def _start(self, wake: Wake, *, with_attributes: bool) -> None:
-        start, workflow_id, summary = _start_of(wake)
-        attributes = TypedSearchAttributes(_pairs(wake)) if with_attributes else TypedSearchAttributes.empty
-        await self._client.start_workflow(
-            wake.workflow,
-            start,
-            id=workflow_id,
-            task_queue=self._task_queue,
-            id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
-            id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-            static_summary=summary,
-            search_attributes=attributes,
-            rpc_timeout=_TIMEOUT,
-        )
-
-
-class UnknownWorkflowError(ValueError):
-    """A row names a workflow that this release does not know, because a newer release wrote it."""
-
-
-_Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
-
-
-def _start_of(wake: Wake) -> tuple[_Start, str, str]:
-    """Returns the input, the id and the summary of a row's workflow. Raises UnknownWorkflowError."""
-    place, resource = (wake.organization, wake.ticket_number), wake.resource_id
-    ticket = workflow_names.ticket_value(*place)
-    match wake.workflow, resource:
-        case workflow_names.TICKET_WORKFLOW, None:
-            own = TicketWorkflowInput(ticket=names.ticket(*place))
-            return own, workflow_names.ticket_workflow_id(*place), f"Ticket {ticket}"
-        case workflow_names.CONTACT_RECOVERY, UUID() as recovery:
-            start = ContactRecoveryInput(recovery=names.recovery(*place, recovery))
-            workflow_id = workflow_names.contact_recovery_id(*place, str(recovery))
-            return start, workflow_id, f"Contact recovery of ticket {ticket}"
-        case workflow_names.MESSAGE_DELIVERY, UUID() as message:
-            carried = MessageDeliveryInput(message=names.message(*place, message))
-            return carried, workflow_names.message_delivery_id(*place, str(message)), f"Message of ticket {ticket}"
-        case _:
-            raise UnknownWorkflowError(wake.workflow)
-
-
-def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
-    """Returns the search attributes that are known at the start. Temporal bills later changes by the workflow."""
-    pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
-        SearchAttributePair(_ORGANIZATION, wake.organization),
-        SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),
-    ]
-    if wake.location:
-        pairs.append(SearchAttributePair(_LOCATION, wake.location))
-    if wake.needs_review_site:
-        pairs.append(SearchAttributePair(_WAITS_FOR, workflow_names.REVIEW_SITE))
-    if wake.next_time:
-        pairs.append(SearchAttributePair(_NEXT_DEADLINE, wake.next_time))
-    return pairs
 
 
 class Rows(Protocol):
@@ -218,6 +90,13 @@ class _Failure:
     """Whether Temporal refused this row; otherwise the failure concerns all rows."""
 
 
+_Workflow: TypeAlias = tuple[str, str, int, UUID | None]
+
+
+def _workflow_of(wake: Wake) -> _Workflow:
+    return wake.workflow, wake.organization, wake.ticket_number, wake.resource_id
+
+
 class Relay:
     """Empties the outbox while it runs."""
 
@@ -234,9 +113,18 @@ class Relay:
         self._heard = monotonic()
         """When Temporal last responded, or was last found unreachable."""
         self._end = asyncio.Event()
+        self._early: dict[_Workflow, asyncio.Task[Wake | _Failure]] = {}
+        """The starts that did not wait for their rows, until the rows are found."""
 
-    def hint(self) -> None:
-        """Requests a poll now. Called after each commit that wrote to the outbox."""
+    def hint(self, new: Sequence[NewWorkflow] = ()) -> None:
+        """Requests a poll now. Called after each commit that wrote to the outbox.
+
+        The workflows of `new` are started at once, without waiting until their rows are claimed. The commit wrote rows
+        for them, which are then only deleted.
+        """
+        if self._reachable:
+            for wake, plan in new[: _BATCH - len(self._early)]:
+                self._early[_workflow_of(wake)] = asyncio.create_task(self._attempt(wake, plan))
         self._hint.set()
 
     def end(self) -> None:
@@ -260,11 +148,14 @@ class Relay:
 
     async def turn(self) -> bool:
         """Handles one batch. Returns whether it woke any workflow."""
+        early = set(self._early)
         # While Temporal is unreachable, one row tests the connection for all.
         wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _CLAIM_DURATION)
         if not wakes:
+            for workflow in early:  # another relay has claimed their rows
+                self._early.pop(workflow, None)
             return False
-        outcomes = await asyncio.gather(*(self._attempt(wake) for wake in wakes))
+        outcomes = await asyncio.gather(*(self._finish(wake) for wake in wakes))
         failures = [outcome for outcome in outcomes if isinstance(outcome, _Failure)]
         done = [outcome for outcome in outcomes if isinstance(outcome, Wake)]
         if done:
@@ -279,11 +170,18 @@ class Relay:
         self._note(away, rows=len(failures))
         return bool(done)
 
-    async def _attempt(self, wake: Wake) -> Wake | _Failure:
+    async def _finish(self, wake: Wake) -> Wake | _Failure:
+        """Wakes the workflow of a claimed row, unless it was started already for this row."""
+        early = self._early.pop(_workflow_of(wake), None) if wake.is_new_workflow else None
+        if early is not None and isinstance(await early, Wake):
+            return wake
+        return await self._attempt(wake)
+
+    async def _attempt(self, wake: Wake, plan: Plan | None = None) -> Wake | _Failure:
         """Wakes one workflow, in the trace of the change that caused the wake."""
         attached = contexts.attach(trace_context.parse(wake.traceparent))
         try:
-            await self._waker.wake(wake)
+            await self._waker.wake(wake, plan)
         except RPCError as error:
             return _Failure(wake, error.status.name, error.status in _REFUSALS)
         except Exception as error:  # noqa: BLE001 - any failure keeps the row, and must not end the relay

@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from care_service.storage.database import Database
-from care_service.storage.rules_in_sql import NEEDS_REVIEW_SITE
+from care_service.storage.rules_in_sql import IS_OPEN, NEEDS_REVIEW_SITE
 
 # A claim is a short UPDATE that sets when the claim ends, not a lock during the call to Temporal. A long transaction
 # would stall the change feed, and a slow relay would block the others. With SKIP LOCKED, relays don't wait for each
@@ -31,7 +31,9 @@ CLAIM: Final = f"""
        WHERE t.organization = o.organization AND t.number = o.ticket_number AND o.resource_id IS NULL),
       EXISTS (SELECT 1 FROM recoveries r
         WHERE r.organization = o.organization AND r.ticket_number = o.ticket_number AND r.id = o.resource_id
-          AND {NEEDS_REVIEW_SITE})
+          AND {NEEDS_REVIEW_SITE}),
+      o.resource_id IS NULL AND NOT EXISTS (SELECT 1 FROM tickets t
+        WHERE t.organization = o.organization AND t.number = o.ticket_number AND t.{IS_OPEN})
 """
 DELETE: Final = """
     -- Deletes outbox rows whose workflows were woken.
@@ -93,6 +95,8 @@ class Wake:
     """The ticket's next deadline, if the workflow is the ticket's own."""
     needs_review_site: bool = False
     """Whether the workflow belongs to a recovery that waits for the review site, judged by the recovery's row alone."""
+    is_closed_ticket: bool = False
+    """Whether the workflow belongs to a ticket that is CLOSED."""
 
 
 @dataclass(frozen=True, slots=True)

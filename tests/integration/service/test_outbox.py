@@ -9,6 +9,7 @@ from uuid import UUID
 from opentelemetry.trace import NonRecordingSpan, SpanContext, TraceFlags, use_span
 
 from care.v1.recovery_pb2 import Recovery
+from care.v1.ticket_service_pb2 import CloseTicketRequest
 from care_dev.stack import postgres
 from care_service.storage.database import Database
 from care_service.storage.outbox import Outbox, Wake
@@ -43,6 +44,31 @@ async def test_a_row_carries_the_trace_of_the_call_that_wrote_it(tenant: Tenant)
         recovery = await tenant.form(ticket)
     _, traceparent = await row(tenant, recovery)
     assert (traceparent or "").split("-")[1] == f"{caller.trace_id:032x}"
+
+
+async def test_a_row_says_whether_its_ticket_is_closed(tenant: Tenant) -> None:
+    closed, open_ = await tenant.in_status("CLOSED"), await tenant.ticket()
+    recovery = await tenant.form(open_)
+    await tenant.agent("alice").tickets.CloseTicket(CloseTicketRequest(name=open_.name))
+    await due(tenant.care.database)
+    rows = [
+        (each.ticket_number, each.resource_id, each.is_closed_ticket)
+        for each in await Outbox(tenant.care.database).claim(1000, CLAIM_DURATION)
+        if each.organization == tenant.id
+    ]
+    own = {(number, said) for number, resource, said in rows if resource is None}
+    assert own == {(closed.number, True), (open_.number, True)}
+    # The workflow of a recovery still has a step to run.
+    others = {said for number, resource, said in rows if resource == UUID(recovery.name.rpartition("/")[2])}
+    assert others == {False}
+
+
+async def test_a_row_of_an_open_ticket_says_so(tenant: Tenant) -> None:
+    ticket = await tenant.ticket()
+    await due(tenant.care.database)
+    claimed = await Outbox(tenant.care.database).claim(1000, CLAIM_DURATION)
+    said = [each.is_closed_ticket for each in claimed if each.organization == tenant.id]
+    assert (ticket.number, said) == (1, [False])
 
 
 async def test_a_call_without_a_trace_starts_one(tenant: Tenant) -> None:

@@ -11,6 +11,7 @@ from tests.integration.service.worker_reports import (
     READ,
     begin_attempt,
     report_posted,
+    report_refused,
     settle,
     state_and_step,
 )
@@ -55,7 +56,7 @@ async def test_a_direct_recovery_only_unlocks(timed: Tenant) -> None:
     assert await timed.wakes(recovery.name) == 1
     answer = await timed.worker.workers.UnlockChat(workers.UnlockChatRequest(name=recovery.name))
     assert state_and_step(answer.plan) == "CHAT_UNLOCKED: DONE"
-    assert await timed.wakes(recovery.name) == 2
+    assert await timed.wakes(recovery.name) == 1
 
 
 async def test_the_link_of_a_rejected_contact_is_to_be_retracted(timed: Tenant) -> None:
@@ -66,16 +67,15 @@ async def test_the_link_of_a_rejected_contact_is_to_be_retracted(timed: Tenant) 
 async def test_a_check_with_the_time_of_the_report_removes_its_wake(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
     before = await timed.wakes(recovery.name)
-    plan = await report_posted(timed, recovery, await begin_attempt(timed, recovery, POST))
+    plan = await report_refused(timed, recovery, await begin_attempt(timed, recovery, POST))
     assert await timed.wakes(recovery.name) == before + 1
     # A wrong time, another recovery's time, and a wake that is not of a report remove nothing.
-    await timed.submit(recovery)
     other = await timed.form(await timed.ticket())
     for name, off in ((recovery.name, 1), (other.name, 0)):
         request = workers.CheckRecoveryRequest(name=name, report_time=plan.plan_time)
         request.report_time.nanos += off * 1000
         await timed.worker.workers.CheckRecovery(request)
-    assert await timed.wakes(recovery.name) == before + 2
-    request = workers.CheckRecoveryRequest(name=recovery.name, report_time=plan.plan_time)
-    assert state_and_step((await timed.worker.workers.CheckRecovery(request)).plan) == "CONTACT_RECEIVED: UNLOCK"
     assert await timed.wakes(recovery.name) == before + 1
+    request = workers.CheckRecoveryRequest(name=recovery.name, report_time=plan.plan_time)
+    assert state_and_step((await timed.worker.workers.CheckRecovery(request)).plan) == "REFUSED: DONE"
+    assert await timed.wakes(recovery.name) == before

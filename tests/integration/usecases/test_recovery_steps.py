@@ -141,7 +141,8 @@ async def test_the_chat_is_unlocked_once_and_greets_the_customer(office: Office)
 
 async def test_a_check_takes_back_the_wake_of_the_workflows_own_report(office: Office) -> None:
     _, recovery = await request_form(office)
-    await office.post(recovery)
+    early = commands.ExpireForm(early=True)
+    await recovery_steps.expire_form(office.store, TIMING, recovery, early, WORKER, office.now)
     waiting, reported = await office.wakes("ContactRecovery"), office.now
     office.later(seconds=1)
     await recovery_steps.check_recovery(office.store, TIMING, recovery, reported, WORKER, office.now)

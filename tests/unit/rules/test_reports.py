@@ -76,15 +76,24 @@ def test_a_report_of_another_attempt_changes_nothing(state: RecoveryState, reply
         assert record_report(snapshot, command, WORKER, NOW) is None
 
 
-def test_a_posted_report_moves_a_requested_form_and_wakes_it() -> None:
+def test_a_posted_report_moves_a_requested_form_and_wakes_nobody() -> None:
     decision = record_report(
         at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), commands.RecordPosted(1), WORKER, NOW
     )
     after = recovery_of(decision)
     assert (after.state, after.reply_state, after.post_time) == (RecoveryState.AWAITING_CONTACT, ReplyState.POSTED, NOW)
     assert decision is not None
-    assert decision.wakes == (RECOVERY_ID,)
+    assert decision.wakes == ()
     assert decision.ticket.contact_state is RecoveryState.AWAITING_CONTACT
+
+
+@pytest.mark.parametrize(
+    "command", [commands.RecordRefused(1, RefusalReason.OTHER, ""), commands.ExpireForm(early=True)]
+)
+def test_a_refusal_and_an_expiry_wake_the_workflow(command: commands.Report) -> None:
+    decision = record_report(at(RecoveryState.FORM_REQUESTED, ReplyState.POSTING), command, WORKER, NOW)
+    assert decision is not None
+    assert decision.wakes == (RECOVERY_ID,)
 
 
 @pytest.mark.parametrize(

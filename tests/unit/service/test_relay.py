@@ -16,6 +16,7 @@ from care_client import trace_context
 from care_service.metrics import Metrics
 from care_service.running import relay as relay_module
 from care_service.running.relay import Relay
+from care_service.running.waker import NewWorkflow, Plan
 from care_service.storage.outbox import Wake
 
 WAKE = Wake("acme", 1, "ContactRecovery", 17, UUID(int=7), 1, "soho", False, f"00-{7:032x}-{8:016x}-01")
@@ -63,9 +64,11 @@ class Temporal:
         self._failures = list(failures)
         self.traces: list[str | None] = []
         self.checked = asyncio.Event()
+        self.woken = asyncio.Event()
 
-    async def wake(self, wake: Wake) -> None:
+    async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
         self.traces.append(trace_context.current())
+        self.woken.set()
         if self._failures:
             raise self._failures.pop()
 
@@ -173,6 +176,76 @@ async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
     temporal = Temporal()
     await Relay(Rows(), temporal, Metrics()).turn()
     assert temporal.traces == [WAKE.traceparent]
+
+
+# --- starts that do not wait for their rows ---------------------------------------------------------------------------
+
+NEW = replace(WAKE, is_new_workflow=True)
+
+
+class RowsOfNew(Rows):
+    """An outbox with the row of a new workflow."""
+
+    async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
+        return [replace(NEW, id=each.id) for each in await super().claim(limit, lease)]
+
+
+async def test_a_new_workflow_is_started_before_its_row_is_claimed_and_only_once() -> None:
+    rows, temporal = RowsOfNew(), Temporal()
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    await temporal.woken.wait()
+    assert temporal.traces == [NEW.traceparent]
+    assert not rows.deleted.is_set()
+    assert await relay.turn()
+    assert rows.deleted.is_set()
+    assert temporal.traces == [NEW.traceparent]
+
+
+async def test_a_claimed_row_waits_for_the_start_that_runs() -> None:
+    rows, temporal = RowsOfNew(), Temporal()
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    assert await relay.turn()  # the start has not run yet
+    assert temporal.traces == [NEW.traceparent]
+
+
+async def test_a_start_that_failed_is_repeated_for_its_row() -> None:
+    rows, temporal = RowsOfNew(), Temporal([rpc_error(RPCStatusCode.UNAVAILABLE)])
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    assert await relay.turn()
+    assert temporal.traces == [NEW.traceparent] * 2
+
+
+async def test_a_later_row_of_a_started_workflow_pokes_it() -> None:
+    rows, temporal = Rows(), Temporal()  # the row is not that of a new workflow
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    assert await relay.turn()
+    assert len(temporal.traces) == 2
+
+
+async def test_a_start_whose_row_another_relay_claimed_is_forgotten() -> None:
+    rows, temporal = RowsOfNew(), Temporal()
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    await temporal.woken.wait()
+    assert temporal.traces == [NEW.traceparent]
+    rows.waiting = False
+    assert not await relay.turn()
+    rows.waiting = True  # the other relay gave up
+    assert await relay.turn()
+    assert len(temporal.traces) == 2
+
+
+async def test_nothing_is_started_early_while_temporal_is_unreachable() -> None:
+    rows, temporal = RowsOfNew(), Temporal([rpc_error(RPCStatusCode.UNAVAILABLE)])
+    relay = Relay(rows, temporal, Metrics())
+    assert not await relay.turn()
+    relay.hint([NewWorkflow(replace(NEW, id=0))])
+    assert await relay.turn()
+    assert len(temporal.traces) == 2
 
 
 async def test_the_relay_ends_after_its_current_batch() -> None:

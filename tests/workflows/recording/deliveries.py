@@ -110,6 +110,7 @@ async def check_retried(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = FakeDelivery()
+    fake.starts_with_plan = False
     fake.failures[ASK] = [refused("TOKEN_EXPIRED")]
     fake.ends_with_sending = True
     async with stage.delivery(fake) as played:

@@ -20,7 +20,7 @@ WAITING = "Waiting for the customer"
 
 
 class Prompt(FakeRecovery):
-    """Does the service's own steps (unlock, expire, remind) inside the check. The workflow needs no step for them."""
+    """Unlocks and reminds inside the check. The workflow needs no step for them."""
 
     @activity.defn(name=CHECK)
     async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
@@ -29,8 +29,6 @@ class Prompt(FakeRecovery):
         match plan.step:
             case worker.RECOVERY_STEP_UNLOCK:
                 return await self.unlock_chat(start)
-            case worker.RECOVERY_STEP_EXPIRE:
-                return await self.expire_form(start)
             case worker.RECOVERY_STEP_REMIND:
                 return await self._answer(CHECK)
             case _:

@@ -84,6 +84,7 @@ async def withdrawn_before_the_outcome_was_known(stage: Stage) -> None:
 async def service_down(stage: Stage) -> None:
     """The service is down for two attempts."""
     fake = direct()
+    fake.starts_with_plan = False
     fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE") for _ in range(2)]
     async with stage.recovery(fake) as played:
         await played.ends()
@@ -106,6 +107,7 @@ async def held(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = direct()
+    fake.starts_with_plan = False
     fake.failures[CHECK] = [refused("TOKEN_EXPIRED")]
     async with stage.recovery(fake) as played:
         await until_doing(played.handle, "TOKEN_EXPIRED")
@@ -119,8 +121,6 @@ async def unknown_step(stage: Stage) -> None:
     fake = direct()
     fake.unknown_step = True
     async with stage.recovery(fake) as played:
-        await fake.until_called(CHECK, 1)
-        await fake.until(lambda: not fake.unknown_step)
         await until_doing(played.handle, "newer")
         await played.poke()
         await played.ends()
@@ -130,6 +130,7 @@ async def unknown_step(stage: Stage) -> None:
 async def not_found(stage: Stage) -> None:
     """The recovery does not exist: the workflow fails without a retry."""
     fake = direct()
+    fake.starts_with_plan = False
     fake.failures[CHECK] = [refused("RESOURCE_NOT_FOUND")]
     async with stage.recovery(fake) as played:
         await played.ends()

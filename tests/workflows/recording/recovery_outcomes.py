@@ -92,15 +92,6 @@ async def expired(stage: Stage) -> None:
 
 
 @path()
-async def expired_by_a_step(stage: Stage) -> None:
-    """As `recovery-expired`, but the service asks for the form to be ended in a separate step."""
-    fake = FakeRecovery()
-    fake.expires = datetime.now(UTC) + 2 * SECOND
-    async with stage.recovery(fake) as played:
-        await played.ends()
-
-
-@path()
 async def withdrawn(stage: Stage) -> None:
     """The assignee withdraws the form, and its link is removed from the reply."""
     fake = Prompt()

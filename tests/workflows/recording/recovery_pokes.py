@@ -19,7 +19,7 @@ async def poked(stage: Stage) -> None:
         for checks in range(3):
             await until_doing(played.handle, WAITING)
             await played.poke()
-            await fake.until_called(CHECK, checks + 2)
+            await fake.until_called(CHECK, checks + 1)
         await until_doing(played.handle, WAITING)
         fake.submit()
         await played.poke()

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, Final, Generic, Protocol, TypeVar
 from uuid import UUID
@@ -12,7 +12,7 @@ from temporalio.worker import Worker
 
 from care.v1.recovery_pb2 import RECOVERY_KIND_FORM
 from care_client import workflow_names
-from care_service.running.relay import TemporalWaker
+from care_service.running.waker import Plan, TemporalWaker
 from care_service.storage.outbox import Wake
 from care_workflows.contact_recovery import ContactRecovery
 from care_workflows.message_delivery import MessageDelivery
@@ -32,8 +32,22 @@ H = TypeVar("H", bound=WorkflowHandle[Any, Any])
 
 
 class _Fake(Protocol):
+    starts_with_plan: bool
+
     @property
     def activities(self) -> Sequence[Callable[..., Any]]: ...
+
+    def plan(self) -> Plan: ...
+
+
+@dataclass(frozen=True)
+class _FakePlans:
+    """The plans of the fake, as the service would compute them."""
+
+    fake: _Fake
+
+    async def plan(self, wake: Wake) -> Plan | None:
+        return self.fake.plan() if self.fake.starts_with_plan else None
 
 
 @dataclass(frozen=True)
@@ -43,10 +57,12 @@ class Played(Generic[H]):
     handle: H
     _waker: TemporalWaker
     _wake: Wake
+    _fake: _Fake
 
     async def poke(self) -> None:
         """Pokes the workflow as the service's relay does."""
-        await self._waker.wake(self._wake)
+        is_closed = isinstance(self._fake, FakeTicket) and self._fake.closed
+        await self._waker.wake(replace(self._wake, is_closed_ticket=is_closed))
 
     async def ends(self) -> None:
         """Waits until the workflow has completed or failed."""
@@ -96,13 +112,13 @@ class Stage:
 
     @asynccontextmanager
     async def _played(self, workflow: type, fake: _Fake, handle: H, first: Wake) -> AsyncIterator[Played[H]]:
-        waker = TemporalWaker(self.client, TASK_QUEUE)
+        waker = TemporalWaker(self.client, TASK_QUEUE, _FakePlans(fake))
         async with Worker(self.client, task_queue=TASK_QUEUE, workflows=[workflow], activities=fake.activities):
             await waker.wake(first)
             run_id = (await handle.describe()).run_id
             later = _wake(workflow, first.resource_id, first.next_time, is_new_workflow=False)
             try:
-                yield Played(handle, waker, later)
+                yield Played(handle, waker, later, fake)
             finally:
                 # A path may end while the workflow waits.
                 await self.record(handle.id, run_id)

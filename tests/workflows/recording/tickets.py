@@ -81,6 +81,7 @@ async def waits_for_the_customer(stage: Stage) -> None:
 async def paused(stage: Stage) -> None:
     """The service refuses the worker: the workflow waits for an operator, and continues once it is poked."""
     fake = FakeTicket(_MONTH)
+    fake.starts_with_plan = False
     fake.failures[activity_names.GET_NEXT_DEADLINE] = [refused("TOKEN_EXPIRED")]
     async with stage.ticket(fake) as played:
         await until_doing(played.handle, "TOKEN_EXPIRED")

@@ -158,9 +158,9 @@ EDITS: Final = (
         is_short=True,
     ),
     Edit(
-        "a report that moves the recovery wakes no workflow",
+        "a refusal and an expiry wake no workflow",
         "rules/care_rules/reports.py",
-        "wakes = (after.id,) if after.state is not before.state else ()",
+        "wakes = (after.id,) if after.state is not before.state and not is_awaited else ()",
         "wakes = ()",
         _REPORTS,
     ),

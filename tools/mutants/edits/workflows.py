@@ -39,6 +39,20 @@ EDITS: Final = (
         ("tests/workflows/test_updates.py::test_an_unanswered_update_postpones_continuing_as_new",),
     ),
     Edit(
+        "the wait of a first plan counts from the workflow's first task",
+        _BASE,
+        "rest = wait - (workflow.now() - self._plan_received)",
+        "rest = wait",
+        ("tests/workflows/test_first_plans.py::test_a_wait_counts_from_the_start_and_not_from_the_first_task",),
+    ),
+    Edit(
+        "a workflow ends by the last plan of another ticket",
+        "workflows/care_workflows/ticket_workflow.py",
+        "if self._is_done(plan) and plan.ticket == self._resource:",
+        "if self._is_done(plan):",
+        ("tests/workflows/test_first_plans.py::test_a_close_without_the_last_plan_makes_the_workflow_ask",),
+    ),
+    Edit(
         "a recovery that does not exist waits for an operator",
         _BASE,
         "if refusal.type == _NOT_FOUND:",

@@ -148,7 +148,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnlockChat(self, request, context):
-        """Opens the chat of a recovery in CONTACT_RECEIVED.
+        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
+        the next step and opens the chat if that is the next step.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

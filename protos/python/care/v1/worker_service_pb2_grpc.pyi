@@ -55,7 +55,9 @@ class WorkerServiceStub:
     RecordRetracted: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]
     """Reports that the public reply no longer contains the link."""
     UnlockChat: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]
-    """Opens the chat of a recovery in CONTACT_RECEIVED."""
+    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
+    the next step and opens the chat if that is the next step.
+    """
     ExpireForm: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
     now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
@@ -104,7 +106,9 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     RecordRetracted: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]  # type: ignore[assignment]
     """Reports that the public reply no longer contains the link."""
     UnlockChat: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]  # type: ignore[assignment]
-    """Opens the chat of a recovery in CONTACT_RECEIVED."""
+    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
+    the next step and opens the chat if that is the next step.
+    """
     ExpireForm: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]  # type: ignore[assignment]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
     now. Without `early`, if the form has not expired yet, the call changes nothing, and the plan says how long to
@@ -186,7 +190,9 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.UnlockChatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.UnlockChatResponse, _abc.Awaitable[_worker_service_pb2.UnlockChatResponse]]:
-        """Opens the chat of a recovery in CONTACT_RECEIVED."""
+        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
+        the next step and opens the chat if that is the next step.
+        """
 
     @_abc_1.abstractmethod
     def ExpireForm(

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from care.v1 import worker_service_pb2 as care_dot_v1_dot_worker__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"(\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"\'\n\x14MessageDeliveryInput\x12\x0f\n\x07message\x18\x01 \x01(\t\"<\n\x15MessageDeliveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"K\n\x15MessageDeliveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"%\n\x13TicketWorkflowInput\x12\x0e\n\x06ticket\x18\x01 \x01(\t\";\n\x14TicketWorkflowResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeadlinePlan\"J\n\x14TicketWorkflowStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeadlinePlanb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x17\x63\x61re/v1/workflows.proto\x12\x07\x63\x61re.v1\x1a\x1c\x63\x61re/v1/worker_service.proto\"M\n\x14\x43ontactRecoveryInput\x12\x10\n\x08recovery\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"<\n\x15\x43ontactRecoveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"K\n\x15\x43ontactRecoveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.RecoveryPlan\"L\n\x14MessageDeliveryInput\x12\x0f\n\x07message\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"<\n\x15MessageDeliveryResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"K\n\x15MessageDeliveryStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeliveryPlan\"J\n\x13TicketWorkflowInput\x12\x0e\n\x06ticket\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeadlinePlan\";\n\x14TicketWorkflowResult\x12#\n\x04plan\x18\x01 \x01(\x0b\x32\x15.care.v1.DeadlinePlan\"J\n\x14TicketWorkflowStatus\x12\r\n\x05\x64oing\x18\x01 \x01(\t\x12#\n\x04plan\x18\x02 \x01(\x0b\x32\x15.care.v1.DeadlinePlanb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,21 +33,21 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'care.v1.workflows_pb2', _gl
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_CONTACTRECOVERYINPUT']._serialized_start=66
-  _globals['_CONTACTRECOVERYINPUT']._serialized_end=106
-  _globals['_CONTACTRECOVERYRESULT']._serialized_start=108
-  _globals['_CONTACTRECOVERYRESULT']._serialized_end=168
-  _globals['_CONTACTRECOVERYSTATUS']._serialized_start=170
-  _globals['_CONTACTRECOVERYSTATUS']._serialized_end=245
-  _globals['_MESSAGEDELIVERYINPUT']._serialized_start=247
-  _globals['_MESSAGEDELIVERYINPUT']._serialized_end=286
-  _globals['_MESSAGEDELIVERYRESULT']._serialized_start=288
-  _globals['_MESSAGEDELIVERYRESULT']._serialized_end=348
-  _globals['_MESSAGEDELIVERYSTATUS']._serialized_start=350
-  _globals['_MESSAGEDELIVERYSTATUS']._serialized_end=425
-  _globals['_TICKETWORKFLOWINPUT']._serialized_start=427
-  _globals['_TICKETWORKFLOWINPUT']._serialized_end=464
-  _globals['_TICKETWORKFLOWRESULT']._serialized_start=466
-  _globals['_TICKETWORKFLOWRESULT']._serialized_end=525
-  _globals['_TICKETWORKFLOWSTATUS']._serialized_start=527
-  _globals['_TICKETWORKFLOWSTATUS']._serialized_end=601
+  _globals['_CONTACTRECOVERYINPUT']._serialized_end=143
+  _globals['_CONTACTRECOVERYRESULT']._serialized_start=145
+  _globals['_CONTACTRECOVERYRESULT']._serialized_end=205
+  _globals['_CONTACTRECOVERYSTATUS']._serialized_start=207
+  _globals['_CONTACTRECOVERYSTATUS']._serialized_end=282
+  _globals['_MESSAGEDELIVERYINPUT']._serialized_start=284
+  _globals['_MESSAGEDELIVERYINPUT']._serialized_end=360
+  _globals['_MESSAGEDELIVERYRESULT']._serialized_start=362
+  _globals['_MESSAGEDELIVERYRESULT']._serialized_end=422
+  _globals['_MESSAGEDELIVERYSTATUS']._serialized_start=424
+  _globals['_MESSAGEDELIVERYSTATUS']._serialized_end=499
+  _globals['_TICKETWORKFLOWINPUT']._serialized_start=501
+  _globals['_TICKETWORKFLOWINPUT']._serialized_end=575
+  _globals['_TICKETWORKFLOWRESULT']._serialized_start=577
+  _globals['_TICKETWORKFLOWRESULT']._serialized_end=636
+  _globals['_TICKETWORKFLOWSTATUS']._serialized_start=638
+  _globals['_TICKETWORKFLOWSTATUS']._serialized_end=712
 # @@protoc_insertion_point(module_scope)

@@ -29,16 +29,22 @@ class ContactRecoveryInput(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     RECOVERY_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     recovery: _builtins.str
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.RecoveryPlan:
+        """The next step when the service started the workflow. If it is unset, the workflow asks for it."""
+
     def __init__(
         self,
         *,
         recovery: _builtins.str = ...,
+        plan: _worker_service_pb2.RecoveryPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["recovery", b"recovery"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "recovery", b"recovery"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -106,16 +112,22 @@ class MessageDeliveryInput(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     MESSAGE_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     message: _builtins.str
     """The message: `organizations/{o}/tickets/{n}/messages/{id}`."""
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeliveryPlan:
+        """The next step when the service started the workflow. If it is unset, the workflow asks for it."""
+
     def __init__(
         self,
         *,
         message: _builtins.str = ...,
+        plan: _worker_service_pb2.DeliveryPlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["message", b"message", "plan", b"plan"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -176,22 +188,29 @@ Global___MessageDeliveryStatus: _TypeAlias = MessageDeliveryStatus  # noqa: Y015
 @_typing.final
 class TicketWorkflowInput(_message.Message):
     """The input of the workflow type `TicketWorkflow`. The workflow's id is `ticket/{organization}/{number}`. Its signal
-    `poke` has no argument, and makes the workflow ask for its next step.
+    `poke` has no argument, and makes the workflow ask for its next step. Its signal `ticket_closed` has the last plan as a
+    JSON object, and ends the workflow, because nothing happens to a CLOSED ticket.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
 
     TICKET_FIELD_NUMBER: _builtins.int
+    PLAN_FIELD_NUMBER: _builtins.int
     ticket: _builtins.str
     """The ticket: `organizations/{o}/tickets/{n}`."""
+    @_builtins.property
+    def plan(self) -> _worker_service_pb2.DeadlinePlan:
+        """The next deadline when the service started the workflow. If it is unset, the workflow asks for it."""
+
     def __init__(
         self,
         *,
         ticket: _builtins.str = ...,
+        plan: _worker_service_pb2.DeadlinePlan | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ticket", b"ticket"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan", "ticket", b"ticket"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
