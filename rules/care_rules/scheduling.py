@@ -65,7 +65,7 @@ def schedule_new_ticket(settings: Settings, decision: Decision) -> ScheduledDeci
 def keep_schedule(decision: Decision) -> ScheduledDecision:
     """Returns a decision that leaves the deadlines as they are. Raises ValueError if it writes an activity."""
     if decision.activity is not None:
-        raise ValueError("an activity moves deadlines: call schedule")
+        raise ValueError("the decision writes an activity, which may change the deadlines: call schedule instead")
     return ScheduledDecision(decision, _MAKER)
 
 

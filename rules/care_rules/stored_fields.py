@@ -36,7 +36,7 @@ def fields_by_stored_name(entity: type) -> Mapping[str, str]:
     names += [(former, each.name) for each in fields(entity) for former in each.metadata.get(_FORMER_NAMES, ())]
     by_name = dict(names)
     if len(by_name) < len(names):
-        raise AmbiguousNameError(f"{entity.__name__}: a name in {[name for name, _ in names]} stands for two fields")
+        raise AmbiguousNameError(f"{entity.__name__}: two fields share one of the names {[name for name, _ in names]}")
     return by_name
 
 

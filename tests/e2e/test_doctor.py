@@ -24,7 +24,7 @@ async def test_a_workflow_that_was_terminated_is_named(scenario: Scenario) -> No
 
     await eventually("the ticket's workflow", sleeps)
     await handle.terminate()
-    # The check starts once the ticket is a minute old.
+    # The doctor ignores tickets that are younger than a minute.
     older = "UPDATE tickets SET create_time = create_time - interval '1 hour' WHERE organization = $1 AND number = $2"
     await scenario.system.sql(older, ORGANIZATION, number)
 

@@ -62,7 +62,7 @@ class Bench:
     channel: grpc.aio.Channel
     loop: asyncio.AbstractEventLoop
     outcomes: Counter[tuple[str, str]] = field(default_factory=Counter)
-    """By method and refusal (empty for none), the number of requests in all examples."""
+    """The number of requests in all examples, by method and reason of the refusal (empty if the request succeeded)."""
     differences: int = 0
     """The number of differences that the current run has found."""
 
@@ -127,14 +127,14 @@ class Lifecycle(RuleBasedStateMachine):
         self.send(self._draw(chance, (CUSTOMER,)))
 
     def a_request_comes_again(self, chance: Random) -> None:
-        """One of the last requests is sent again, its id in either letter case."""
+        """One of the last 20 requests is sent again. Its request id is in upper case in half of the cases."""
         action = chance.choice(self.sent[-20:])
         self.send(replace(action, in_capitals=chance.random() < 0.5))
 
     def a_response_is_lost(self, chance: Random) -> None:
         """The connection breaks before the response arrives, and the request is sent again."""
         action = self._draw(chance, _EVERYBODY)
-        # A repeated BeginPosting grants another attempt. The worker's tests cover its loss.
+        # A repeated BeginPosting grants another attempt. The worker's tests cover the loss of its response.
         if action is None or action.method == "BeginPosting":
             return
         if action.caller != WORKER and action.method != "GetChat" and not action.request_id:
@@ -319,7 +319,10 @@ _STEPS: Final[dict[Callable[[Lifecycle, Random], None], int]] = {
 def _find_explanation(
     model: Model, pairs: list[tuple[Action, Outcome]], seen: dict[str, ObservedTicket], complaints: list[str]
 ) -> Model | None:
-    """Returns the model after an order of the actions that explains everything, or None. Collects why others do not."""
+    """Returns the model after an order of the actions that explains everything, or None if there is no such order.
+
+    Adds the reason why an order explains nothing to `complaints`.
+    """
     if not pairs:
         last = model.copy()
         try:

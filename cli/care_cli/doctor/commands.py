@@ -12,13 +12,17 @@ from care_dev.stack import home as homes
 
 Home = Annotated[
     Path,
-    typer.Option("--home", help="Folder of a running stack; used without CARE_DATABASE_URL.", file_okay=False),
+    typer.Option(
+        "--home",
+        help="Folder of a running stack. CARE_DATABASE_URL and Temporal's variables take precedence.",
+        file_okay=False,
+    ),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object per line.")]
 
 
 def doctor(home: Home = homes.DEFAULT, as_json: Json = False) -> None:
-    """List the workflows that must run and do not, and the counts of tickets that are wrong. Exits 1 if there are any.
+    """List the workflows that should run but do not, and the ticket counts that are wrong. Exits 1 if there are any.
 
     This changes nothing. The service looks for such workflows every five minutes and starts them. `care recount`
     corrects the counts.
@@ -35,7 +39,7 @@ def doctor(home: Home = homes.DEFAULT, as_json: Json = False) -> None:
     if lost or wrong:
         raise typer.Exit(1)
     if not as_json:
-        typer.echo("All workflows that must run are running. All counts of tickets are right.")
+        typer.echo("All workflows that should run are running. All ticket counts are right.")
 
 
 def recount(home: Home = homes.DEFAULT, as_json: Json = False) -> None:

@@ -17,7 +17,8 @@ outbox: Final = typer.Typer(
 )
 
 Home = Annotated[
-    Path, typer.Option("--home", help="Folder of a running stack; used without CARE_DATABASE_URL.", file_okay=False)
+    Path,
+    typer.Option("--home", help="Folder of a running stack. CARE_DATABASE_URL takes precedence.", file_okay=False),
 ]
 Organization = Annotated[str | None, typer.Option("--org", help="Only rows of this organization.")]
 

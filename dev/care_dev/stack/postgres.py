@@ -269,7 +269,7 @@ def _require_same_version(data: Path) -> None:
             ) from error
     if theirs != ours:
         raise StackError(
-            f"{data} was made by PostgreSQL {theirs}, and this is {ours}: "
+            f"{data} was made by PostgreSQL {theirs}, but this stack runs PostgreSQL {ours}: "
             "delete it (its data are lost), or choose another folder with --home"
         )
 

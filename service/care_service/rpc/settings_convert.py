@@ -79,7 +79,7 @@ def json_values(layer: Layer) -> dict[str, str]:
 
 
 def _duration(value: Duration) -> timedelta:
-    if not 0 <= value.seconds <= _MAX_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - of a second
+    if not 0 <= value.seconds <= _MAX_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - one second
         raise UnreadableError("must be a duration from 0 seconds to 10 years")
     return timedelta(seconds=value.seconds)
 
@@ -124,7 +124,7 @@ def _reminders(value: settings_pb2.FormReminders) -> tuple[timedelta, ...]:
 
 def _deadlines(value: settings_pb2.Deadlines) -> Deadlines:
     def optional(each: settings_pb2.PriorityDeadlines, name: str) -> timedelta | None:
-        return _duration(getattr(each, name)) if each.HasField(name) else None  # type: ignore[arg-type]  # one of two
+        return _duration(getattr(each, name)) if each.HasField(name) else None  # type: ignore[arg-type]  # a field name
 
     named = tuple(
         PriorityDeadlines(_priority(each.priority), optional(each, "first_response"), optional(each, "resolution"))

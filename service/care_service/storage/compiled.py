@@ -1,4 +1,4 @@
-"""Compiles SQLAlchemy's statements to texts and parameters for asyncpg.
+"""Compiles SQLAlchemy's statements to SQL text and parameters for asyncpg.
 
 SQLAlchemy's own engine would cost several times as much per statement as asyncpg, and its package for asyncio imports
 the ORM, which Care does not use.
@@ -30,7 +30,7 @@ class Compiled:
 
 
 def compile_statement(statement: Select[Any]) -> Compiled:
-    """Compiles a statement. This takes about as long as a small statement itself."""
-    # An IN with several values is compiled to one parameter, and expanded for the number of values.
+    """Compiles a statement. This takes about as long as running a small statement."""
+    # SQLAlchemy compiles an IN list to one placeholder. This expands it to one placeholder for each value.
     expanded = statement.compile(dialect=DIALECT).construct_expanded_state()
     return Compiled(expanded.statement, tuple(expanded.positional_parameters))

@@ -1,8 +1,8 @@
 """Counts tickets by organization, location and stage without reading them: see docs/decisions/0023-ticket-counts.md.
 
-A number is the sum of two tables. Triggers on `tickets` insert a row into `ticket_count_changes` whenever a ticket
-enters or leaves a stage. The service folds these rows into `ticket_counts`. One statement reads both tables in one
-snapshot, so the sum is exact at any time.
+A count is the sum of rows in two tables. Triggers on `tickets` insert a row into `ticket_count_changes` whenever a
+ticket enters or leaves a stage. The service folds these rows into `ticket_counts`. One statement reads both tables in
+one snapshot, so the sum is exact at any time.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from care_service.storage.ticket_lists import stages_where
 _COUNTED_FIELDS: Final = frozenset({"status", "close_reason", "location"})
 """The filter fields whose values decide where a ticket is counted."""
 FOLD: Final = """
-    -- Adds changes to the counts of tickets, and deletes them. Statements at the same time take different changes.
-    -- $1: how many changes at most
+    -- Adds changes to the counts of tickets, and deletes these changes. Concurrent statements take different changes.
+    -- $1: the maximum number of changes
     WITH taken AS (
       SELECT organization, id FROM ticket_count_changes LIMIT $1 FOR UPDATE SKIP LOCKED
     ), folded AS (
       DELETE FROM ticket_count_changes c USING taken WHERE c.organization = taken.organization AND c.id = taken.id
       RETURNING c.organization, c.location, c.stage, c.difference
     ), added AS (
-      -- In one order, so that statements that wait for each other's rows can't wait in a circle.
+      -- Sorted, so that concurrent statements lock the counts in the same order and cannot deadlock.
       INSERT INTO ticket_counts AS t (organization, location, stage, tickets)
       SELECT organization, location, stage, sum(difference) FROM folded
       GROUP BY organization, location, stage HAVING sum(difference) <> 0 ORDER BY organization, location, stage
@@ -100,7 +100,7 @@ class TicketCountKeeper:
             return [CountDrift(*row) for row in await connection.fetch(COMPARE)]
 
     async def correct(self) -> list[CountDrift]:
-        """Corrects the counts that are wrong, and returns them as they were. Other calls may go on meanwhile."""
+        """Corrects the counts that are wrong, and returns them as they were. Other calls may continue meanwhile."""
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute(LOCK)
             return [CountDrift(*row) for row in await connection.fetch(CORRECT)]
@@ -120,7 +120,7 @@ def can_count(condition: Condition) -> bool:
 
 
 def counts_statement(organization: str | None, condition: Condition) -> Select[Any]:
-    """Returns the statement for the stages that occur, each with its number of tickets, for a filter of `can_count`."""
+    """Returns the statement for each stage and its number of tickets. `can_count(condition)` must be true."""
     counts, changes = tables.ticket_counts, tables.ticket_count_changes
     parts = union_all(
         _part(counts, counts.c.tickets, organization, condition),

@@ -50,7 +50,7 @@ async def total_statement(
 
 @lru_cache(_CACHED)
 def kept_counts_statement(organization: str | None, condition: Condition) -> Compiled:
-    """Returns the statement for counts that are kept, for a filter of `ticket_counts.can_count`."""
+    """Returns the statement for counts that are kept. `ticket_counts.can_count(condition)` must be true."""
     return compile_statement(ticket_counts.counts_statement(organization, condition))
 
 

@@ -131,7 +131,7 @@ async def _write(
             raise
         return await _keep(store, inbound, chat.target.ticket, request)
     if decision is None:
-        raise AssertionError("the message changes nothing; only a message from the chat page may repeat a claim")
+        raise AssertionError("post_message returned None; only a message from the chat page may repeat a claim")
     outcome = IngestOutcome.RECORDED if inbound.automatic else IngestOutcome.ACCEPTED
     if decision.is_new_ticket:
         outcome = IngestOutcome.FOLLOWED_UP

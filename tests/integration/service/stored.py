@@ -51,7 +51,10 @@ class Examples:
 
 
 def examples() -> Examples:
-    """Makes the entities with the rules: a form that was just sent, and a chat that was just opened."""
+    """Makes the entities with the rules: two days ago, a form was sent and a chat opened.
+
+    Nothing has happened since.
+    """
     desk = Desk("acme", Policy())
     memory = desk.memory
     with_form, with_chat = desk.create_ticket(LONG_AGO, "review"), desk.create_ticket(LONG_AGO, None)
@@ -87,7 +90,7 @@ async def fetch(database: Database, statement: str, *values: object) -> list[asy
 
 @asynccontextmanager
 async def migrated(server: postgres.Server, name: str) -> AsyncIterator[Database]:
-    """Creates a database with the newest schema, without a service. One statement may take a minute."""
+    """Creates a database with the newest schema, without a service. Each statement may take up to a minute."""
     database = Database(server.create_database(name), statement_timeout=timedelta(minutes=1))
     await upgrade(database.engine)
     try:

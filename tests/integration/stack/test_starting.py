@@ -42,7 +42,7 @@ async def data(tmp_path: Path) -> Path:
 async def test_data_of_another_postgres_version_is_named_with_both_versions(tmp_path: Path, data: Path) -> None:
     (data / "PG_VERSION").write_text("17\n")
     said = await error_of(tmp_path, lambda: postgres.part(tmp_path))
-    assert f"{data} was made by PostgreSQL 17, and this is 18" in said
+    assert f"{data} was made by PostgreSQL 17, but this stack runs PostgreSQL 18" in said
     assert "--home" in said
 
 
