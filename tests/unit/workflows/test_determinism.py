@@ -146,7 +146,7 @@ def test_no_activity_and_no_adapter_is_workflow_code() -> None:
     assert not [name for name in CODE if name.endswith("_activities") or name in {"plugin", "worker", "failures"}]
 
 
-@pytest.mark.parametrize("name", CODE)
+@pytest.mark.parametrize("name", sorted(CODE))
 def test_workflow_code_is_deterministic(name: str) -> None:
     assert problems(CODE[name]) == []
 
