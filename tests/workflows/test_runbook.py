@@ -158,7 +158,7 @@ def test_there_are_twelve_questions_with_filters_and_screenshots() -> None:
 
 def test_the_screenshots_are_there_and_the_script_takes_them() -> None:
     assert sorted(image.stem for image in IMAGES) == sorted(SHOTS)
-    assert sorted(path.name for path in PAGE.parent.glob("images/*")) == sorted(image.name for image in IMAGES)
+    assert sorted(path.name for path in PAGE.parent.glob("images/*.png")) == sorted(image.name for image in IMAGES)
     for image in IMAGES:
         # PNG, section 5: the signature, then the chunk IHDR, which begins with the width.
         signature, width = struct.unpack(">8s8xI", image.read_bytes()[:20])

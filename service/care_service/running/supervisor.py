@@ -109,7 +109,7 @@ async def _serve(count: int) -> None:
 
 
 async def _prepare() -> None:
-    process = await _start("preparing_process", os.environ)
+    process = await _start("preparing_process", dict(os.environ))
     try:
         status = await process.wait()
     finally:
