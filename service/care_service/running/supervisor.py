@@ -109,7 +109,7 @@ async def _serve(count: int) -> None:
 
 
 async def _prepare() -> None:
-    process = await _start("preparing_process", dict(os.environ))
+    process = await _start("preparing_process", os.environ)
     try:
         status = await process.wait()
     finally:
@@ -126,7 +126,7 @@ async def _start(program: str, variables: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"care_service.running.{program}"),
         stdin=PIPE,  # nothing is written to it: the process exits when it is closed
-        env=variables,
+        env=dict(variables),  # uvloop accepts nothing else
         start_new_session=True,  # Ctrl-C must reach only the supervisor: a second signal would not be graceful
     )
 
