@@ -199,9 +199,9 @@ def check_wakes(model: Model, rows: dict[str, int]) -> None:
     for ticket in model.tickets:
         for recovery in ticket.recoveries:
             waiting = rows.get(recovery.name.rpartition("/")[2], 0)
-            if waiting < recovery.moves:
+            if waiting < recovery.wakes:
                 raise Mismatch(
-                    f"a {recovery.state} recovery changed {recovery.moves} times, but has {waiting} outbox rows"
+                    f"a {recovery.state} recovery needs {recovery.wakes} wakes, but has {waiting} outbox rows"
                 )
 
 

@@ -34,6 +34,8 @@ async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
 async def lock_ticket(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
     """Makes every write to the ticket wait until the block exits."""
     async with tenant.care.database.driver() as connection, connection.transaction():
+        # The relay would read plans for these rows, which writes to the ticket, too.
+        await connection.execute("DELETE FROM outbox WHERE organization = $1", tenant.id)
         await connection.execute(
             "SELECT 1 FROM tickets WHERE organization = $1 AND number = $2 FOR UPDATE", tenant.id, ticket.number
         )

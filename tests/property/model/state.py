@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from tests.property.model.actions import CUSTOMER, SERVICE, WORKER, Action, Mismatch, ShownTicket
-from tests.property.model.tickets import LIVE, Contact, LogEntry, Recovery, ThreadMessage, Ticket
+from tests.property.model.tickets import AWAITED, LIVE, Contact, LogEntry, Recovery, ThreadMessage, Ticket
 
 ANSWERS_KEPT: Final = timedelta(hours=24)
 """How long the service keeps the response of a request with a request id."""
@@ -82,7 +82,9 @@ class Model:
 
     def move(self, recovery: Recovery, state: str) -> None:
         """Moves a recovery to another state, and sets or clears its end time."""
-        recovery.state, recovery.moves = state, recovery.moves + 1
+        recovery.state = state
+        if state not in AWAITED:
+            recovery.wakes += 1
         recovery.end_time = None if state in LIVE else self.now
 
     def add_ticket(self, ticket: Ticket, action: Action, contact: tuple[str, str] | None) -> None:

@@ -8,6 +8,8 @@ from typing import Final
 
 FORM_LIVE: Final = ("FORM_REQUESTED", "AWAITING_CONTACT")
 LIVE: Final = (*FORM_LIVE, "CONTACT_RECEIVED", "CHAT_UNLOCKED")
+AWAITED: Final = ("AWAITING_CONTACT", "CHAT_UNLOCKED")
+"""States that only the workflow's own reports reach. Until then it does not sleep, so these reports need no wake."""
 HANDED_OUT: Final = ("POSTING", "RETRACTING")
 WAS_PUBLIC: Final = ("POSTED", "RETRACTING", "RETRACTED")
 
@@ -56,8 +58,8 @@ class Recovery:
     retract_refused: bool = False
     unlocked: bool = False
     """Whether the chat was unlocked and its link sent."""
-    moves: int = 1
-    """The number of commits that changed its state. Each must have written an outbox row."""
+    wakes: int = 1
+    """The number of commits that changed its state and must have written an outbox row: all except those of AWAITED."""
     name: str = ""
 
     @property
