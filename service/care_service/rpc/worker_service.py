@@ -15,7 +15,7 @@ from care_rules.entities.delivery import DeliveryFailure, DeliveryState
 from care_rules.entities.recovery import RefusalReason
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.recovery_plan import RecoveryStep, SiteTiming
-from care_service.rpc import convert, enums
+from care_service.rpc import convert, convert_plans, enums
 from care_service.rpc.call import current_call
 from care_service.rpc.fields import Fields
 from care_service.rpc.grants import delivery_grant, posting_grant
@@ -161,13 +161,13 @@ class WorkerHandlers(worker_service_pb2_grpc.WorkerServiceServicer):
         """See the contract."""
         call, name = current_call(), _ticket(request.name)
         snapshot = await deadlines.get_next_deadline(self._store, name, call.caller)
-        return pb.GetNextDeadlineResponse(plan=convert.deadline_plan_message(snapshot.ticket, call.now))
+        return pb.GetNextDeadlineResponse(plan=convert_plans.deadline_plan_message(snapshot.ticket, call.now))
 
     async def FireDeadline(self, request: pb.FireDeadlineRequest, context: Context) -> pb.FireDeadlineResponse:
         """See the contract."""
         call, name = current_call(), _ticket(request.name)
         snapshot = await deadlines.fire_deadline(self._store, name, call.caller, call.now)
-        return pb.FireDeadlineResponse(plan=convert.deadline_plan_message(snapshot.ticket, call.now))
+        return pb.FireDeadlineResponse(plan=convert_plans.deadline_plan_message(snapshot.ticket, call.now))
 
 
 def _recovery(fields: Fields, text: str) -> RecoveryName:
@@ -202,9 +202,9 @@ def _provider_message(text: str) -> str:
 
 def _plan(progress: RecoveryProgress) -> pb.RecoveryPlan:
     snapshot = progress.snapshot
-    return convert.recovery_plan_message(snapshot, progress.plan, snapshot.reminder, current_call().now)
+    return convert_plans.recovery_plan_message(snapshot, progress.plan, snapshot.reminder, current_call().now)
 
 
 def _delivery_plan(snapshot: DeliverySnapshot) -> pb.DeliveryPlan:
     now = current_call().now
-    return convert.delivery_plan_message(snapshot, snapshot.plan(now), now)
+    return convert_plans.delivery_plan_message(snapshot, snapshot.plan(now), now)

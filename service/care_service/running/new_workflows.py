@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 
 from care_client import trace_context, workflow_names
 from care_rules.decision import Decision
 from care_rules.lifecycle import RecoveryState
-from care_service.rpc import convert
+from care_service.rpc import convert_plans
 from care_service.running.waker import NewWorkflow
 from care_service.storage.outbox import Wake
+from care_service.storage.woken_workflows import WokenWorkflow, woken_workflows
 
 
 def new_workflows(decision: Decision, now: datetime) -> list[NewWorkflow]:
@@ -18,30 +18,24 @@ def new_workflows(decision: Decision, now: datetime) -> list[NewWorkflow]:
 
     A ticket's first plan follows from the decision alone.
     """
+    return [_new_workflow(decision, woken, now) for woken in woken_workflows(decision) if woken.is_new]
+
+
+def _new_workflow(decision: Decision, woken: WokenWorkflow, now: datetime) -> NewWorkflow:
     ticket, recovery = decision.ticket, decision.new_recovery
-    first = Wake(
+    is_tickets = woken.workflow == workflow_names.TICKET_WORKFLOW
+    needs_site = recovery is not None and recovery.state is RecoveryState.FORM_REQUESTED
+    wake = Wake(
         organization=ticket.organization,
         id=0,
-        workflow=workflow_names.TICKET_WORKFLOW,
+        workflow=woken.workflow,
         ticket_number=ticket.number,
-        resource_id=None,
+        resource_id=woken.resource_id,
         attempts=1,
         location=ticket.location,
         is_new_workflow=True,
         traceparent=trace_context.current(),
+        next_time=ticket.timing.next_time if is_tickets else None,
+        needs_review_site=needs_site and woken.workflow == workflow_names.CONTACT_RECOVERY,
     )
-    found: list[NewWorkflow] = []
-    if decision.wakes_ticket and ticket.version == 1:
-        plan = convert.deadline_plan_message(ticket, now)
-        found.append(NewWorkflow(replace(first, next_time=ticket.timing.next_time), plan))
-    if recovery is not None and recovery.id in decision.wakes:
-        needs_site = recovery.state is RecoveryState.FORM_REQUESTED
-        wake = replace(
-            first, workflow=workflow_names.CONTACT_RECOVERY, resource_id=recovery.id, needs_review_site=needs_site
-        )
-        found.append(NewWorkflow(wake))
-    found += [
-        NewWorkflow(replace(first, workflow=workflow_names.MESSAGE_DELIVERY, resource_id=delivery.message_id))
-        for delivery in decision.new_deliveries
-    ]
-    return found
+    return NewWorkflow(wake, convert_plans.deadline_plan_message(ticket, now) if is_tickets else None)

@@ -17,7 +17,7 @@ from care_rules.entities.activity import ActorKind
 from care_rules.names import MessageName, RecoveryName, TicketName
 from care_rules.recovery_plan import SiteTiming
 from care_rules.refusals import Refusal
-from care_service.rpc import convert
+from care_service.rpc import convert_plans
 from care_service.running.waker import Plan
 from care_service.storage.outbox import Wake
 from care_service.usecases import deadlines, deliveries, recovery_steps
@@ -53,14 +53,14 @@ class StoredPlans:
         match wake.workflow, wake.resource_id:
             case workflow_names.TICKET_WORKFLOW, None:
                 loaded = await deadlines.get_next_deadline(self._store, ticket, _RELAY)
-                return convert.deadline_plan_message(loaded.ticket, now)
+                return convert_plans.deadline_plan_message(loaded.ticket, now)
             case workflow_names.CONTACT_RECOVERY, UUID() as id_:
                 name = RecoveryName(wake.organization, wake.ticket_number, id_)
                 found = await recovery_steps.check_recovery(self._store, self._timing, name, None, _RELAY, now)
-                return convert.recovery_plan_message(found.snapshot, found.plan, found.snapshot.reminder, now)
+                return convert_plans.recovery_plan_message(found.snapshot, found.plan, found.snapshot.reminder, now)
             case workflow_names.MESSAGE_DELIVERY, UUID() as id_:
                 message = MessageName(wake.organization, wake.ticket_number, id_)
                 begun = await deliveries.begin_delivery(self._store, self._links, message, None, _RELAY, now)
-                return convert.delivery_plan_message(begun.snapshot, begun.snapshot.plan(now), now)
+                return convert_plans.delivery_plan_message(begun.snapshot, begun.snapshot.plan(now), now)
             case _:
                 return None

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from uuid import UUID
-
 import asyncpg
 
 from care_client import trace_context, workflow_names
@@ -15,6 +13,7 @@ from care_service.storage.rows import ACTIVITY, CONTACT, DELIVERY, INBOUND, MESS
 from care_service.storage.rules_in_sql import CANCEL_DELIVERY, IS_QUEUED
 from care_service.storage.statement_builder import Statement
 from care_service.storage.tables import OPEN_FOLLOW_UP_INDEX, OPEN_TICKET_INDEX
+from care_service.storage.woken_workflows import woken_workflows
 from care_service.usecases.ports.idempotency import IdempotencyRecord
 from care_service.usecases.ports.ticket_store import StaleError
 
@@ -171,14 +170,8 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
 
 def _add_wakes(statement: Statement, decision: Decision) -> None:
     """Adds the CTEs that write the outbox."""
-    ticket, new = decision.ticket, decision.new_recovery.id if decision.new_recovery else None
-    wakes: list[tuple[str, UUID | None, bool]] = [
-        (workflow_names.CONTACT_RECOVERY, recovery, recovery == new) for recovery in decision.wakes
-    ]
-    if decision.wakes_ticket:
-        wakes.append((workflow_names.TICKET_WORKFLOW, None, ticket.version == 1))
-    wakes += [(workflow_names.MESSAGE_DELIVERY, delivery.message_id, True) for delivery in decision.new_deliveries]
-    for index, (workflow, resource, is_new) in enumerate(wakes):
+    ticket = decision.ticket
+    for index, (workflow, resource, is_new) in enumerate(woken_workflows(decision)):
         report_time, claim_time = "NULL::TIMESTAMPTZ", "now()"
         if decision.report_time is not None and workflow == workflow_names.CONTACT_RECOVERY:
             report_time = statement.parameter(decision.report_time, "TIMESTAMPTZ")
