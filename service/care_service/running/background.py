@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from traceback import extract_tb
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from care_roles.logs import get_logger
+from care_rules.refusals import Refusal
+
+if TYPE_CHECKING:
+    from structlog.typing import FilteringBoundLogger
 
 _LOG: Final = get_logger("care.service")
 _PAUSE: Final = 5.0
@@ -36,3 +40,16 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
             await asyncio.sleep(_PAUSE)
         else:
             return
+
+
+async def repeat(
+    run_round: Callable[[], Awaitable[None]], pause: float, log: FilteringBoundLogger, failure: str
+) -> None:
+    """Runs a round every `pause` seconds until cancelled. Logs `failure` if one fails, and goes on."""
+    while True:
+        try:
+            await run_round()
+        except Exception as error:  # noqa: BLE001 - logged and retried after any failure
+            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
+            log.warning(failure, reason=reason)
+        await asyncio.sleep(pause)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from care_roles.logs import get_logger
-from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
+from care_service.running.background import repeat
 from care_service.storage.ticket_counts import TicketCountKeeper
 
 _LOG: Final = get_logger("care.folding")
@@ -19,14 +18,12 @@ _PAUSE: Final = 10.0
 
 async def fold_count_changes(counts: TicketCountKeeper, metrics: Metrics) -> None:
     """Folds every ten seconds. Runs until cancelled. Any number of replicas may run it."""
-    while True:
-        try:
-            folded = _BATCH
-            while folded == _BATCH:
-                folded = await counts.fold(_BATCH)
-                metrics.folded.inc(folded)
-            metrics.fold_time.set_to_current_time()
-        except Exception as error:  # noqa: BLE001 - logged and retried after any failure
-            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-            _LOG.warning("folding changes into the counts of tickets failed", reason=reason)
-        await asyncio.sleep(_PAUSE)
+
+    async def fold() -> None:
+        folded = _BATCH
+        while folded == _BATCH:
+            folded = await counts.fold(_BATCH)
+            metrics.folded.inc(folded)
+        metrics.fold_time.set_to_current_time()
+
+    await repeat(fold, _PAUSE, _LOG, "folding changes into the counts of tickets failed")

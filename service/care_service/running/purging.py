@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Final
 
 from care_roles.logs import get_logger
-from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
+from care_service.running.background import repeat
 from care_service.storage.stored_responses import StoredResponses
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME
@@ -21,14 +20,12 @@ _PAUSE: Final = 60.0
 
 async def purge_expired_responses(responses: StoredResponses, clock: Clock, metrics: Metrics) -> None:
     """Purges every minute. Runs until cancelled. Any number of replicas may run it."""
-    while True:
-        try:
-            purged = _BATCH
-            while purged == _BATCH:
-                purged = await responses.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
-                metrics.purged.inc(purged)
-            metrics.purge_time.set_to_current_time()
-        except Exception as error:  # noqa: BLE001 - logged and retried after any failure
-            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-            _LOG.warning("purging expired responses failed", reason=reason)
-        await asyncio.sleep(_PAUSE)
+
+    async def purge() -> None:
+        purged = _BATCH
+        while purged == _BATCH:
+            purged = await responses.purge(clock.now() - REQUEST_ID_LIFETIME, _BATCH)
+            metrics.purged.inc(purged)
+        metrics.purge_time.set_to_current_time()
+
+    await repeat(purge, _PAUSE, _LOG, "purging expired responses failed")

@@ -45,7 +45,7 @@ async def total_statement(
     """Returns the statement for the number of tickets. It stops at `limit`."""
     counted = _counted(organization, condition)
     few = bool(counted) and await _are_few(connection, counted)
-    return compile_statement(count_statements.total_statement(organization, condition, limit, gather=few))
+    return _total(organization, condition, limit, few)
 
 
 @lru_cache(_CACHED)
@@ -72,6 +72,11 @@ def _counted(organization: str | None, condition: Condition) -> tuple[Compiled, 
 @lru_cache(_CACHED)
 def _count(organization: str | None, condition: Condition, gather: bool) -> Compiled:
     return compile_statement(count_statements.count_statement(organization, condition, gather=gather))
+
+
+@lru_cache(_CACHED)
+def _total(organization: str | None, condition: Condition, limit: int, gather: bool) -> Compiled:
+    return compile_statement(count_statements.total_statement(organization, condition, limit, gather=gather))
 
 
 async def _are_few(connection: Connection, candidates: Sequence[Compiled]) -> bool:

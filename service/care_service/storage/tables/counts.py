@@ -29,7 +29,7 @@ ticket_count_changes: Final = Table(
     comment="Changes that are not in ticket_counts yet. Apart, so that commits never wait for each other's counts.",
 )
 
-# Triggers, and not a part of the commit, because a change counts once, whichever statement or release makes it.
+# Triggers, and not a part of the commit, because they also count changes by other statements and by older releases.
 _FUNCTION: Final = """
 CREATE FUNCTION count_ticket_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
