@@ -9,7 +9,8 @@ from __future__ import annotations
 import asyncio
 from asyncio.subprocess import Process
 from base64 import urlsafe_b64decode
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from functools import partial
 from itertools import count
@@ -58,7 +59,7 @@ class _Recoveries:
         key_id, _, key = stack.environment["serve"]["CARE_LINK_KEYS"].partition(":")
         self._links = Links({key_id: urlsafe_b64decode(key)}, key_id, stack.urls.web)
         self._agent, self._customer, self._tickets = agent, customer, tickets
-        self._reached: dict[tuple[str, ActivityType.ValueType], asyncio.Event] = {}
+        self._reached: dict[tuple[str, ActivityType.ValueType], asyncio.Event] = defaultdict(asyncio.Event)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -70,28 +71,21 @@ class _Recoveries:
         async def follow() -> None:
             async for change in stream:
                 if change.HasField("activity"):
-                    self._event(change.ticket.name, change.activity.type).set()
+                    self._reached[change.ticket.name, change.activity.type].set()
 
-        task = asyncio.create_task(follow())
-        try:
+        async with _in_background(follow()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def recover(self, index: int) -> None:
         """Sends the form, submits it when the reply is public, and waits for the chat."""
         ticket = self._tickets[index]
         send = SendRecoveryFormRequest(parent=ticket, reply_text=_REPLY)
         recovery = (await self._agent.conversations.SendRecoveryForm(send)).recovery.name
-        await self._event(ticket, ACTIVITY_TYPE_FORM_POSTED).wait()
+        await self._reached[ticket, ACTIVITY_TYPE_FORM_POSTED].wait()
         token = self._links.form_token(UUID(recovery.rpartition("/")[2]), self._links.current)
         contact = SubmitContactRequest(token=token, email=f"customer-{index}@example.com", consent=True)
         await self._customer.customers.SubmitContact(contact)
-        await self._event(ticket, ACTIVITY_TYPE_CHAT_UNLOCKED).wait()
-
-    def _event(self, ticket: str, kind: ActivityType.ValueType) -> asyncio.Event:
-        return self._reached.setdefault((ticket, kind), asyncio.Event())
+        await self._reached[ticket, ACTIVITY_TYPE_CHAT_UNLOCKED].wait()
 
 
 class _Workflows:
@@ -99,7 +93,7 @@ class _Workflows:
 
     def __init__(self, client: Client, worker: Process) -> None:
         self._client, self._worker = client, worker
-        self._reported: dict[str, asyncio.Event] = {}
+        self._reported: dict[str, asyncio.Event] = defaultdict(asyncio.Event)
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
@@ -109,25 +103,28 @@ class _Workflows:
 
         async def follow() -> None:
             while line := await output.readline():
-                self._event(line.decode().strip()).set()
+                self._reported[line.decode().strip()].set()
 
-        task = asyncio.create_task(follow())
-        try:
+        async with _in_background(follow()):
             yield
-        finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
 
     async def run(self, index: int) -> None:
         """Starts a workflow, signals it after its first activity, and waits for its end."""
         workflow_id = f"minimal-{index}"
         handle = await self._client.start_workflow(Minimal.run, workflow_id, id=workflow_id, task_queue=_QUEUE)
-        await self._event(workflow_id).wait()
+        await self._reported[workflow_id].wait()
         await handle.signal(Minimal.go)
         await handle.result()
 
-    def _event(self, workflow_id: str) -> asyncio.Event:
-        return self._reported.setdefault(workflow_id, asyncio.Event())
+
+@asynccontextmanager
+async def _in_background(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    task = asyncio.create_task(work)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
 
 
 async def compare(bench: Bench, stack: Stack, pids: Mapping[str, int]) -> dict[str, Figures]:

@@ -1,4 +1,4 @@
-"""The counts of tickets that the database keeps equal the number of tickets, whoever writes, and whatever fails."""
+"""The counts of tickets that the database keeps equal the number of tickets, for each writer and after each failure."""
 
 from __future__ import annotations
 
