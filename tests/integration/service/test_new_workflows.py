@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
 
 import pytest
 
@@ -13,8 +12,9 @@ from care.v1.worker_service_pb2 import DeadlinePlan, GetNextDeadlineRequest
 from care_dev.stack import postgres
 from care_service.running.relay import Relay
 from care_service.running.waker import NewWorkflow
-from care_service.storage.outbox import Outbox, Wake
+from care_service.storage.outbox import Wake
 from tests.support.care import care
+from tests.support.outbox import claimed_rows
 from tests.support.tenant import Tenant
 
 
@@ -46,9 +46,7 @@ async def test_a_start_at_once_knows_what_its_row_says(
         await tenant.agent("alice").tickets.TakeTicket(TakeTicketRequest(name=second.name))
         add = conversations.AddContactRequest(parent=second.name, email="robin@example.com")
         await tenant.agent("alice").conversations.AddContact(add)
-        async with service.database.driver() as connection:
-            await connection.execute("UPDATE outbox SET claim_time = now()")
-        rows = await Outbox(service.database).claim(1000, timedelta(minutes=1))
+        rows = await claimed_rows(service.database, tenant.id)
     new_rows = [row for row in rows if row.is_new_workflow]
     assert {facts(wake) for wake in early} == {facts(row) for row in new_rows}
     assert len(early) == len(new_rows) == 5

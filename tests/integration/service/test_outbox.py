@@ -14,9 +14,8 @@ from care_dev.stack import postgres
 from care_service.storage.database import Database
 from care_service.storage.outbox import Outbox, Wake
 from tests.support.care import care
+from tests.support.outbox import CLAIM_DURATION, claimed_rows, due
 from tests.support.tenant import Tenant
-
-CLAIM_DURATION = timedelta(minutes=10)
 
 
 async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
@@ -29,12 +28,6 @@ async def row(tenant: Tenant, recovery: Recovery) -> tuple[int, str | None]:
 
 async def form(tenant: Tenant) -> Recovery:
     return await tenant.form(await tenant.ticket())
-
-
-async def due(database: Database) -> None:
-    """Ends all claims, so that all rows can be claimed."""
-    async with database.driver() as connection:
-        await connection.execute("UPDATE outbox SET claim_time = now()")
 
 
 async def test_a_row_carries_the_trace_of_the_call_that_wrote_it(tenant: Tenant) -> None:
@@ -50,11 +43,9 @@ async def test_a_row_says_whether_its_ticket_is_closed(tenant: Tenant) -> None:
     closed, open_ = await tenant.in_status("CLOSED"), await tenant.ticket()
     recovery = await tenant.form(open_)
     await tenant.agent("alice").tickets.CloseTicket(CloseTicketRequest(name=open_.name))
-    await due(tenant.care.database)
     rows = [
         (each.ticket_number, each.resource_id, each.is_closed_ticket)
-        for each in await Outbox(tenant.care.database).claim(1000, CLAIM_DURATION)
-        if each.organization == tenant.id
+        for each in await claimed_rows(tenant.care.database, tenant.id)
     ]
     own = {(number, said) for number, resource, said in rows if resource is None}
     assert own == {(closed.number, True), (open_.number, True)}
@@ -65,9 +56,7 @@ async def test_a_row_says_whether_its_ticket_is_closed(tenant: Tenant) -> None:
 
 async def test_a_row_of_an_open_ticket_says_so(tenant: Tenant) -> None:
     ticket = await tenant.ticket()
-    await due(tenant.care.database)
-    claimed = await Outbox(tenant.care.database).claim(1000, CLAIM_DURATION)
-    said = [each.is_closed_ticket for each in claimed if each.organization == tenant.id]
+    said = [each.is_closed_ticket for each in await claimed_rows(tenant.care.database, tenant.id)]
     assert (ticket.number, said) == (1, [False])
 
 

@@ -1,0 +1,33 @@
+"""Claims outbox rows as a relay does, beside the relay of a running service."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Final
+
+from care_service.storage.database import Database
+from care_service.storage.outbox import Outbox, Wake
+from tests.support.system import eventually
+
+CLAIM_DURATION: Final = timedelta(minutes=10)
+
+
+async def due(database: Database) -> None:
+    """Ends all claims, so that all rows can be claimed."""
+    async with database.driver() as connection:
+        await connection.execute("UPDATE outbox SET claim_time = now()")
+
+
+async def claimed_rows(database: Database, organization: str) -> list[Wake]:
+    """Claims all rows, and returns the organization's. The service's relay may claim some first: then tries again."""
+
+    async def claim() -> list[Wake] | None:
+        async with database.driver() as connection:
+            count = await connection.fetchval("SELECT count(*) FROM outbox WHERE organization = $1", organization)
+        await due(database)
+        found = [
+            wake for wake in await Outbox(database).claim(1000, CLAIM_DURATION) if wake.organization == organization
+        ]
+        return found if len(found) == count else None
+
+    return await eventually("all rows of the organization are claimed at once", claim)
