@@ -111,7 +111,7 @@ async def _worker_polls(address: str | None) -> None:
     except TimeoutError as error:
         raise StackError(f"Temporal does not answer within {_DEADLINE:g} s") from error
     except (RuntimeError, RPCError) as error:  # a failed connection, or a refusal
-        raise StackError(f"Temporal does not answer: {error}") from error
+        raise StackError(f"the workers can't be read from Temporal: {error}") from error
     oldest = datetime.now(UTC) - _LONGEST_POLL
     here = f"@{socket.gethostname()}"
     lately = [poll.identity for poll in answer.pollers if poll.last_access_time.ToDatetime(UTC) > oldest]

@@ -30,7 +30,7 @@ _Response = TypeVar("_Response")
 
 
 def call_interceptors(tokens: TokenSource | None, deadline: float | None) -> Sequence[ClientInterceptor]:
-    """Returns one interceptor for each kind of call, because gRPC does not accept one for several kinds.
+    """Returns one interceptor for each kind of call, because gRPC uses each interceptor for one kind only.
 
     ``deadline`` is the default in seconds for unary calls.
     """
@@ -38,7 +38,7 @@ def call_interceptors(tokens: TokenSource | None, deadline: float | None) -> Seq
 
 
 class _Authorized:
-    """Provides the token of a call whose caller set none, and another token if the service refuses it."""
+    """Provides the token for calls without one, and another token if the service refuses the first."""
 
     def __init__(self, tokens: TokenSource | None) -> None:
         self._tokens = tokens

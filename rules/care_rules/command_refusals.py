@@ -28,7 +28,7 @@ def explain_refusal(
     match reason:
         case Reason.ROLE_NOT_ALLOWED:
             metadata = {"method": command.value, "roles": ",".join(sorted(caller.roles)), "allowed": "agent,supervisor"}
-            return Refusal(reason, f"{command} is for agents.", metadata)
+            return Refusal(reason, f"{command} needs the role agent or supervisor.", metadata)
         case Reason.TICKET_CLOSED:
             return Refusal(
                 reason, "The ticket is CLOSED. A closed ticket can't be changed.", metadata | status_keys(ticket.status)
@@ -42,7 +42,8 @@ def explain_refusal(
             return Refusal(reason, message, metadata | {"assignee": assignee})
         case Reason.NOT_ASSIGNABLE:
             agent = names.agent(ticket.organization, snapshot.agent.id if snapshot.agent else caller.id)
-            return Refusal(reason, f"Tickets can't be assigned to {agent}.", metadata | {"agent": agent})
+            message = f"Tickets can't be assigned to {agent}, because Agent.can_be_assignee is false."
+            return Refusal(reason, message, metadata | {"agent": agent})
         case Reason.NO_REVIEW:
             return Refusal(reason, "The ticket has no review to reply to. Use AddContact.", metadata)
         case Reason.CHAT_LOCKED:

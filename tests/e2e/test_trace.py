@@ -12,9 +12,11 @@ from tests.support.system import System, eventually
 from tools.collector import Collector, Span
 from tools.trace import FIRST_SPAN, LAST_SPAN, cut_trace
 
-AGENTS = SpanContext(0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_remote=False, trace_flags=TraceFlags(1))
-"""The trace of the agent's program at the call."""
-TRACE = f"{AGENTS.trace_id:032x}"
+AGENT_SPAN = SpanContext(
+    0x0AF7651916CD43DD8448EB211C80319C, 0xB7AD6B7169203331, is_remote=False, trace_flags=TraceFlags(1)
+)
+"""The span in which the agent's program calls the service."""
+TRACE = f"{AGENT_SPAN.trace_id:032x}"
 
 
 STEPS = {
@@ -31,8 +33,11 @@ def is_whole(line: str) -> bool:
 
 
 async def recovered(scenario: Scenario) -> str:
-    """A recovery whose form was requested in that trace. The customer's call has another trace."""
-    with use_span(NonRecordingSpan(AGENTS)):
+    """Runs a recovery until its workflow ends, and returns its name. Its form is requested in the trace `TRACE`.
+
+    The customer's call has another trace.
+    """
+    with use_span(NonRecordingSpan(AGENT_SPAN)):
         recovery = await scenario.send_form()
     await scenario.submit_form(await scenario.wait_for_form_link(recovery), Person())
     await scenario.wait_for_state(recovery, "CHAT_UNLOCKED")
@@ -48,7 +53,7 @@ async def of_trace(collector: Collector, recovery: str, names: Collection[str]) 
 
     async def whole() -> list[Span] | None:
         found = [span for span in collector.spans if span.trace == TRACE]
-        known = {span.id for span in found} | {f"{AGENTS.span_id:016x}"}
+        known = {span.id for span in found} | {f"{AGENT_SPAN.span_id:016x}"}
         arrived = {span.name for span in found}.issuperset(names)
         return found if arrived and all(span.parent in known for span in found) else None
 
@@ -64,15 +69,15 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
     spans = cut_trace(whole, FIRST_SPAN, LAST_SPAN)
     by_id = {span.id: span for span in spans}
 
-    def way(span: Span) -> list[tuple[str, str]]:
-        above = by_id.get(span.parent)
-        return [*(way(above) if above else []), (span.service, span.name)]
+    def path_to(span: Span) -> list[tuple[str, str]]:
+        parent = by_id.get(span.parent)
+        return [*(path_to(parent) if parent else []), (span.service, span.name)]
 
     begun = [
         ("care-serve", "care.v1.ConversationService/SendRecoveryForm"),
         ("care-serve", "StartWorkflow:ContactRecovery"),
     ]
-    found = {span.name: way(span) for span in spans}
+    found = {span.name: path_to(span) for span in spans}
     assert found["RunWorkflow:ContactRecovery"] == [*begun, ("care-work", "RunWorkflow:ContactRecovery")]
     for method, activity in STEPS.items():
         assert found[f"care.v1.WorkerService/{method}"] == [
@@ -83,18 +88,18 @@ async def test_one_trace_goes_from_the_agents_call_to_the_unlocked_chat(
         ]
     assert {span.trace for span in spans} == {TRACE}
     [call] = [span for span in spans if span.name == FIRST_SPAN]
-    assert call.parent == f"{AGENTS.span_id:016x}"
+    assert call.parent == f"{AGENT_SPAN.span_id:016x}"
     assert call.attributes["care.parent"] == scenario.ticket
     assert (call.attributes["rpc.grpc.status_code"], call.attributes["care.reason"]) == ("0", "OK")
     [run] = [span for span in spans if span.name == "RunWorkflow:ContactRecovery"]
     assert run.attributes["temporalWorkflowID"] == recovery_workflow_id(recovery)
 
-    # The customer's call has its own trace. The workflow that it woke has a link to it.
-    woken = {trace for poke in whole if poke.name == "HandleSignal:poke" for trace in poke.links}
+    # The customer's call has its own trace. The signal that woke the workflow has a link to that trace.
+    waking = {trace for span in whole if span.name == "HandleSignal:poke" for trace in span.links}
 
     async def submitted() -> list[Span] | None:
         name = "care.v1.CustomerService/SubmitContact"
-        return [span for span in collector.spans if span.name == name and span.trace in woken] or None
+        return [span for span in collector.spans if span.name == name and span.trace in waking] or None
 
     [submission] = await eventually("the customer's call", submitted)
     assert submission.trace != TRACE

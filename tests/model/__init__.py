@@ -8,7 +8,7 @@ the two where their abstractions match.
 Covered:
 
 - the status machine and the recovery machine (by form and by direct contact), auto_close, follow-up tickets;
-- the outbox: rows in any order, each at least once, and the wake of a report, which its own attempt takes back;
+- the outbox: rows in any order, each at least once, and the wake of a report, which its own attempt cancels;
 - `ContactRecovery` and `TicketWorkflow`, which ask the service, take one step, report, and ask again;
 - one reply per review at the site: posting, reading, retracting, refusals, moderation, attempts that outlive a retry.
 

@@ -10,11 +10,11 @@ from tests.model.rules import Rules
 from tests.model.service import report
 from tests.model.states import (
     ACTIVE,
+    CANCEL_WAKE,
     DONE,
     GONE,
     NO_ATTEMPT,
     RECEIVED,
-    TAKE_BACK,
     WAIT,
     Budget,
     State,
@@ -84,8 +84,8 @@ def _late(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
         return
     kind, number, stale = state.late
     arrived = state._replace(late=None)
-    if kind == TAKE_BACK:
-        yield f"workflow {number}: its late question takes back the wake", arrived
+    if kind == CANCEL_WAKE:
+        yield f"workflow {number}: its late question cancels the wake", arrived
         return
     after, wakes = report(arrived, number, kind, rules, stale=stale)
     label = f"workflow {number}: its late report '{kind}' arrives"

@@ -43,7 +43,7 @@ MOVES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
 }
 """What each report does to the recovery's state: from, to."""
 WAKING: Final = frozenset({"refused", "moderated", "expired"})
-"""The reports that may come late, when the workflow already sleeps again. The others are awaited: see `report`."""
+"""The reports that write a wake, because the workflow may sleep again when they arrive: see `report`."""
 OUTCOMES: Final = {"posted": (POSTING, POSTED), "refused": (POSTING, NOT_PUBLIC), "retracted": (RETRACTING, RETRACTED)}
 """What each report of an outcome does to the reply state: from, to."""
 
@@ -51,7 +51,8 @@ OUTCOMES: Final = {"posted": (POSTING, POSTED), "refused": (POSTING, NOT_PUBLIC)
 def answer(state: State, number: int, rules: Rules) -> tuple[str, str]:
     """Returns the next step of a recovery, decided from the present state alone, and the reply state afterwards.
 
-    The model asks and begins in one move: an answer that is out of date by the time of BeginPosting is given again.
+    In the model, the workflow asks and begins the step in one move. In the product these are two calls. BeginPosting
+    checks the step again, and returns a new plan if the step is out of date.
     """
     recovery = state.recoveries[number - 1]
     if recovery.state == RECEIVED:
@@ -81,9 +82,9 @@ def answer(state: State, number: int, rules: Rules) -> tuple[str, str]:
 def report(state: State, number: int, kind: str, rules: Rules, *, stale: bool) -> tuple[State, bool]:
     """Returns the state after a report, and whether it writes a wake.
 
-    A report changes the reply state that it is about, and fires its trigger where the table has it. A report that moves
-    the recovery machine writes a wake, unless it is awaited: a workflow does not sleep before its reply is posted or
-    its chat is unlocked, because until then the answer is to try again.
+    A report in `OUTCOMES` changes the reply state. A report also changes the recovery's state if `MOVES` has that
+    change. Then a report in `WAKING` writes a wake. The others, that the reply is posted or the chat is unlocked, need
+    none: until such a report arrives, the workflow does not sleep, because the service tells it to try again.
     """
     recovery = state.recoveries[number - 1]
     if kind in OUTCOMES:

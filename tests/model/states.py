@@ -82,14 +82,14 @@ class Late(NamedTuple):
     """A message to the service that is still on its way although its sender ended, or that was sent twice."""
 
     kind: str
-    """A report's, or TAKE_BACK."""
+    """A report's, or CANCEL_WAKE."""
     recovery: int
     stale: bool
     """For a report: a newer attempt has begun since."""
 
 
-TAKE_BACK: Final = "take back the wake"
-"""A question that takes back the row of the report before it. While it is under way, so is that row."""
+CANCEL_WAKE: Final = "cancel the wake"
+"""A question that cancels the row of the report before it. While it is under way, so is that row."""
 
 
 class State(NamedTuple):

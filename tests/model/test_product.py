@@ -113,7 +113,7 @@ def test_the_effect_of_a_report_agrees_with_the_model(state: str, kind: str) -> 
         decision = record_report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
-        # A report that moves the state writes a wake. A question with the report's time takes it back.
+        # A report that moves the state writes a wake. A question with the report's time cancels it.
         assert bool(decision and decision.wakes) == moved
         assert decision is None or not moved or decision.report_time == sample_tickets.NOW
 

@@ -13,6 +13,7 @@ from tests.model.states import (
     ASK,
     AT_SITE,
     AWAITING,
+    CANCEL_WAKE,
     CLOSED,
     DONE,
     DUE,
@@ -24,7 +25,6 @@ from tests.model.states import (
     RETRACT,
     SENDS,
     STALE,
-    TAKE_BACK,
     UNSTARTED,
     WAIT,
     Late,
@@ -64,7 +64,7 @@ def relay_moves(state: State, number: int, recovery: Recovery, rules: Rules) -> 
             if state.duplications:
                 kept = replace(state, number, woken)._replace(duplications=state.duplications - 1)
                 yield True, f"{label}, and will be delivered again", kept
-    if state.late and state.late.kind == TAKE_BACK and state.late.recovery == number:
+    if state.late and state.late.kind == CANCEL_WAKE and state.late.recovery == number:
         without = replace(state, number, woken)._replace(late=None)
         yield True, f"relay: the row of its report wakes workflow {number} ({at})", without
 
@@ -162,7 +162,7 @@ def _delay_report(state: State, number: int, kind: str) -> Moves:
 def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
     """Yields a report that arrives while its attempt waits for the answer, and what becomes of the report's wake.
 
-    The attempt asks once more, by a request that first takes back the wake. Until it asks, the row has no effect,
+    The attempt asks once more, by a request that first cancels the wake. Until it asks, the row has no effect,
     because it could only make the workflow ask. So the model has the row only where the attempt ended before.
     """
     after, wakes = report(state, number, kind, rules, stale=False)
@@ -171,7 +171,7 @@ def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
     if not wakes or not rules["poke-on-report"]:
         return
     left = replace(asks, number, asks.recoveries[number - 1]._replace(poke_row=True))
-    yield True, f"reports '{kind}', and crashes before it takes the wake back", left
-    yield from _delay_report(asks, number, TAKE_BACK)
+    yield True, f"reports '{kind}', and crashes before it cancels the wake", left
+    yield from _delay_report(asks, number, CANCEL_WAKE)
     if not rules["ask-after-crash"]:
-        yield True, f"reports '{kind}', takes the wake back, and the answer is lost", _at(after, number, WAIT)
+        yield True, f"reports '{kind}', cancels the wake, and the answer is lost", _at(after, number, WAIT)

@@ -165,7 +165,7 @@ def _target(name: str) -> _Target:
             return parse(name)
         except ValueError:
             continue
-    raise ValueError("not the name of a recovery, a message or a ticket")
+    raise ValueError(f"{name!r} is not the name of a recovery, a message or a ticket")
 
 
 def _parse_in_workflow(parse: Callable[[str], _Target], name: str) -> _Target:

@@ -18,7 +18,7 @@ async def form(
     ticket: TicketArgument,
     text: Annotated[
         str | None,
-        typer.Argument(help="The public reply, with {form_link} once; default or `-`: standard input."),
+        typer.Argument(help="The public reply. Contains {form_link} once. Without it, or with `-`: standard input."),
     ] = None,
     *,
     etag: Etag = "",
@@ -44,5 +44,7 @@ async def _live(desk: Desk, ticket: str) -> str:
     """Returns the name of the ticket's live recovery."""
     found = (await desk.care.tickets.GetTicket(GetTicketRequest(name=desk.ticket(ticket)))).ticket
     if not found.recovery:
-        raise NotPossible(f"ticket {found.number} has no live form and no contact: care ticket show {found.number}")
+        raise NotPossible(
+            f"ticket {found.number} has no live form and no contact; `care ticket show {found.number}` shows its state"
+        )
     return found.recovery

@@ -37,7 +37,7 @@ class Ticket:
     version: int
     """The number of its activities. It is the etag."""
     revision: int
-    """Counts every write, also those without an activity. Commits compare it."""
+    """Counts every write, also those without an activity. A commit writes nothing if it has changed in the meantime."""
     subject: str
     description: str
     location: str

@@ -1,8 +1,9 @@
 """Counts tickets by organization, location and stage without reading them: see docs/decisions/0023-ticket-counts.md.
 
-A count is the sum of rows in two tables. Triggers on `tickets` insert a row into `ticket_count_changes` whenever a
-ticket enters or leaves a stage. The service folds these rows into `ticket_counts`. One statement reads both tables in
-one snapshot, so the sum is exact at any time.
+A count is the sum of rows in two tables. Triggers on `tickets` insert rows into `ticket_count_changes` whenever a
+ticket is created or deleted, or changes its stage or location. A ticket's stage follows from its status and close
+reason. The service folds these rows into `ticket_counts`. One statement reads both tables in one snapshot, so the sum
+is exact at any time.
 """
 
 from __future__ import annotations
@@ -63,7 +64,8 @@ LOCK: Final = """
 CORRECT: Final = f"""
     -- Corrects the counts, and lists what it corrected. It reads all tickets.
     {_DRIFT.strip()}, corrected AS (
-      -- A commit changes both sides equally, so the difference remains right while tickets change.
+      -- Adds the difference, and does not set the count. A concurrent commit changes the tickets and their count by
+      -- the same number, so the difference stays correct.
       INSERT INTO ticket_counts AS t (organization, location, stage, tickets)
       SELECT organization, location, stage, existing - counted FROM drift
       ON CONFLICT (organization, location, stage) DO UPDATE SET tickets = t.tickets + excluded.tickets
@@ -120,7 +122,7 @@ def can_count(condition: Condition) -> bool:
 
 
 def counts_statement(organization: str | None, condition: Condition) -> Select[Any]:
-    """Returns the statement for each stage and its number of tickets. `can_count(condition)` must be true."""
+    """Returns a statement that selects each stage and its number of tickets. Requires `can_count(condition)`."""
     counts, changes = tables.ticket_counts, tables.ticket_count_changes
     parts = union_all(
         _part(counts, counts.c.tickets, organization, condition),

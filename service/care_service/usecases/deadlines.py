@@ -24,7 +24,7 @@ async def get_next_deadline(store: TicketStore, name: TicketName, caller: Caller
 
 
 async def fire_deadline(store: TicketStore, name: TicketName, caller: Caller, now: datetime) -> TicketSnapshot:
-    """Fires the first deadline that is reached. Returns the ticket afterwards, with its next deadline."""
+    """Fires the earliest deadline that has been reached, if any. Returns the ticket with its next deadline."""
     caller.check_organization(name.organization, str(name))
     message_id = uuid7()
     return await _write(store, name, lambda snapshot: firing.fire_deadline(snapshot, message_id, caller, now))

@@ -10,8 +10,8 @@ from tests.integration.service.worker_reports import (
     POST,
     READ,
     begin_attempt,
-    remind,
     report_posted,
+    set_reminders,
     state_and_step,
     wait_of,
 )
@@ -20,7 +20,7 @@ from tests.support.tenant import Tenant
 
 async def test_a_form_expires_exactly_at_its_expiry_time(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
-    await remind(timed)
+    await set_reminders(timed)
     await timed.posted(recovery)
     clock.advance(days=4)
     assert (

@@ -12,9 +12,9 @@ from tests.integration.service.worker_reports import (
     READ,
     TAKEN_DOWN,
     begin_attempt,
-    remind,
     report_posted,
     report_refused,
+    set_reminders,
     state_and_step,
     wait_of,
 )
@@ -28,7 +28,7 @@ async def test_the_site_is_read_again_at_each_configured_time_after_posting(
     timed: Tenant, clock: SettableClock
 ) -> None:
     recovery = await timed.form(await timed.ticket())
-    await remind(timed)
+    await set_reminders(timed)
     plan = await report_posted(timed, recovery, await begin_attempt(timed, recovery, POST))
     passed = timedelta()
     for check in CHECKS:
@@ -40,10 +40,10 @@ async def test_the_site_is_read_again_at_each_configured_time_after_posting(
     assert (state_and_step(plan), wait_of(plan)) == ("AWAITING_CONTACT: WAIT", MONTH - passed)
 
 
-async def test_a_reminder_is_due_at_its_time_and_after_a_check_of_the_site(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_reminder_is_due_at_its_time_but_a_due_check_comes_first(timed: Tenant, clock: SettableClock) -> None:
     ticket = await timed.ticket()
     recovery = await timed.form(ticket)
-    await remind(timed, 2)
+    await set_reminders(timed, 2)
     await report_posted(timed, recovery, await begin_attempt(timed, recovery, POST))
     clock.advance(hours=1)
     plan = await report_posted(timed, recovery, await begin_attempt(timed, recovery, READ))
@@ -54,7 +54,7 @@ async def test_a_reminder_is_due_at_its_time_and_after_a_check_of_the_site(timed
     assert (await timed.log_types(ticket))[0] == "FORM_REMINDED"
     assert wait_of(await timed.check(recovery)) == timedelta(hours=22)
     # A check of the site comes first: a reply that was taken down needs no reminder.
-    await remind(timed, 1, 24)
+    await set_reminders(timed, 1, 24)
     clock.advance(hours=22)
     assert state_and_step(await timed.check(recovery)) == "AWAITING_CONTACT: READ"
     plan = await report_posted(timed, recovery, await begin_attempt(timed, recovery, READ))
@@ -102,7 +102,7 @@ async def test_a_repeated_posted_report_does_not_count_as_a_check(timed: Tenant,
     assert state_and_step(await report_posted(timed, recovery, number)) == "AWAITING_CONTACT: READ"
 
 
-async def test_the_outcome_of_a_read_after_a_submission_changes_nothing(timed: Tenant, clock: SettableClock) -> None:
+async def test_a_read_that_ends_after_a_submission_changes_nothing(timed: Tenant, clock: SettableClock) -> None:
     recovery = await timed.form(await timed.ticket())
     await timed.posted(recovery)
     clock.advance(hours=1)

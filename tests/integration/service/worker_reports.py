@@ -90,7 +90,7 @@ async def follow_up(tenant: Tenant, ticket: Ticket) -> Ticket:
     return (await tenant.agent("alice").tickets.TakeTicket(tickets.TakeTicketRequest(name=second.name))).ticket
 
 
-async def remind(tenant: Tenant, *hours: int) -> None:
+async def set_reminders(tenant: Tenant, *hours: int) -> None:
     """Sets the reminders of the assignee: hours after the reply of a form is public."""
     after = [Duration(seconds=each * 3600) for each in hours]
     given = Settings(name=f"{tenant.name}/settings", form_reminders=FormReminders(after=after))

@@ -18,7 +18,7 @@ from care_service.running.tls_files import TlsFiles
 from care_service.tokens.claims import ClaimNames
 from care_service.tokens.rules import TokenRules
 
-KEY: Final = urlsafe_b64encode(b"to be read nowhere, least in logs").decode()
+KEY: Final = urlsafe_b64encode(b"a test key that no log line shows").decode()
 ISSUER: Final = {
     "CARE_TOKEN_KEYS": "https://login.example.com/jwks.json?tenant=7",
     "CARE_TOKEN_ISSUER": "https://login.example.com",
@@ -50,7 +50,7 @@ def without(variables: dict[str, str], *names: str) -> dict[str, str]:
     return {name: value for name, value in variables.items() if name not in names}
 
 
-def test_development_needs_one_of_both_keys() -> None:
+def test_development_needs_a_token_key_or_an_issuers_keys() -> None:
     assert settings(BASE | {"CARE_TOKEN_KEY": KEY}).token_rules == TokenRules(None, None, timedelta(seconds=30))
     assert settings(BASE | ISSUER).token_key is None
     assert settings(BASE | ISSUER | {"CARE_TOKEN_KEY": KEY}).token_keys == ISSUER["CARE_TOKEN_KEYS"]
@@ -127,7 +127,7 @@ def test_production_accepts_complete_settings() -> None:
 def test_production_refuses_settings_for_development(variables: dict[str, str], expected: list[str]) -> None:
     said = refusal(PRODUCTION | variables)
     assert [text for text in expected if text not in said] == []
-    # Outside production it is accepted.
+    # Development accepts the same settings.
     settings(PRODUCTION | {"CARE_TOKEN_KEY": KEY} | variables | {"CARE_ENVIRONMENT": "development"})
 
 
@@ -141,7 +141,7 @@ def test_production_refuses_settings_for_development(variables: dict[str, str], 
         {"CARE_GRPC_ADDRESS": "0.0.0.0:50051", "CARE_GRPC_TLS_CERTIFICATE": "/c", "CARE_GRPC_TLS_KEY": "/k"},
     ],
 )
-def test_production_accepts_plaintext_on_this_machine_or_if_it_is_allowed(variables: dict[str, str]) -> None:
+def test_production_accepts_plaintext_if_it_is_local_or_allowed(variables: dict[str, str]) -> None:
     settings(PRODUCTION | variables)
 
 
