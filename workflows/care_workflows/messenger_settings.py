@@ -49,7 +49,7 @@ def _parse_channels(value: object) -> object:
         return value
     channels = [part.strip() for part in value.split(",")]
     if not set(channels) <= set(CHANNELS) or len(set(channels)) < len(channels):
-        raise ValueError("must be EMAIL, SMS, or both separated by a comma")
+        raise ValueError(f"must be one or more of {', '.join(CHANNELS)}, separated by commas")
     return channels
 
 

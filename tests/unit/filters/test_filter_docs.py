@@ -10,6 +10,7 @@ import pytest
 from care_rules.filters.conditions import Always
 from care_rules.filters.schema import read_filter
 from care_rules.filters.tickets import TICKET_FIELDS
+from care_rules.refusals import Refusal
 from care_service.rpc.fields import Fields
 from care_service.rpc.list_queries import read_order
 
@@ -27,3 +28,11 @@ def test_an_example_is_a_valid_filter_and_order(text: str, order: str) -> None:
     fields = Fields()
     read_order(fields, order)
     fields.check()
+
+
+def test_the_example_of_an_error_is_what_the_service_says() -> None:
+    with pytest.raises(Refusal) as caught:
+        read_filter("status = open", TICKET_FIELDS)
+    (violation,) = caught.value.violations
+    shown = f"{violation.field}, after {caught.value.metadata['position']} characters: {violation.description}"
+    assert shown in DOCS.read_text(encoding="utf-8").splitlines()

@@ -20,9 +20,10 @@ from care.v1 import (
     review_pb2,
     ticket_pb2,
 )
-from care_rules import commands, organizations
+from care_rules import commands, organizations, ticket_commands
 from care_rules.entities import activity, agent, contact, delivery, message, recovery, review, ticket
 from care_service.rpc import convert, ticket_service
+from care_service.usecases import tickets
 
 KEYS = {"organization", "ticket_number"}
 """Fields that are part of a resource name."""
@@ -132,7 +133,13 @@ def test_an_update_reads_each_field_that_it_can_write() -> None:
     update = ticket_service.TicketHandlers.UpdateTicket
     assert sorted(keywords(update, "commands.UpdateTicket")) == sorted(WRITABLE)
     assert sorted(field.name for field in fields(commands.UpdateTicket)) == sorted(WRITABLE)
+    assert sorted(ticket_service._DETAILS) == sorted(WRITABLE)
+
+
+def test_an_update_writes_each_field_that_it_reads() -> None:
+    assert sorted(keywords(ticket_commands.update, "replace")) == sorted(WRITABLE)
 
 
 def test_a_creation_reads_each_field_that_an_update_can_write() -> None:
     assert set(WRITABLE) <= set(keywords(ticket_service._new_ticket, "NewTicket"))
+    assert set(WRITABLE) <= set(keywords(tickets.create_ticket, "commands.CreateTicket"))

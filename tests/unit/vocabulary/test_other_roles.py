@@ -57,3 +57,17 @@ def test_a_worker_knows_each_channel() -> None:
         if isinstance(node.value, ast.Tuple)
     ]
     assert lists == [value_names("care.v1.Channel")]
+
+
+def test_a_table_by_channel_has_each_channel() -> None:
+    channels = value_names("care.v1.Channel")
+    tables = {
+        f"{module.path}:{node.lineno}": {key.value for key in node.keys if isinstance(key, ast.Constant)}
+        for module in modules()
+        if module.package == "care_workflows"
+        for node, _ in module.nodes
+        if isinstance(node, ast.Dict)
+    }
+    of_channels = {where: keys for where, keys in tables.items() if len(keys & channels) > 1}
+    assert len(of_channels) > 1
+    assert {where: channels - keys for where, keys in of_channels.items() if channels - keys} == {}
