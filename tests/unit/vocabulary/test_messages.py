@@ -20,10 +20,12 @@ from care.v1 import (
     review_pb2,
     ticket_pb2,
 )
+from care_cli.ticket import working
 from care_rules import commands, organizations, ticket_commands
 from care_rules.entities import activity, agent, contact, delivery, message, recovery, review, ticket
 from care_service.rpc import convert, ticket_service
 from care_service.usecases import tickets
+from tests.unit.vocabulary.source import ROOT
 
 KEYS = {"organization", "ticket_number"}
 """Fields that are part of a resource name."""
@@ -143,3 +145,14 @@ def test_an_update_writes_each_field_that_it_reads() -> None:
 def test_a_creation_reads_each_field_that_an_update_can_write() -> None:
     assert set(WRITABLE) <= set(keywords(ticket_service._new_ticket, "NewTicket"))
     assert set(WRITABLE) <= set(keywords(tickets.create_ticket, "commands.CreateTicket"))
+
+
+def test_the_contract_names_each_field_that_an_update_can_write() -> None:
+    contract = (ROOT / "protos" / "care" / "v1" / "ticket_service.proto").read_text(encoding="utf-8")
+    comment = contract.partition("// The fields to set: any of")[2].partition("update_mask")[0]
+    assert [name for name in WRITABLE if f"`{name}`" not in comment] == []
+
+
+def test_the_command_line_has_an_option_for_each_field_that_a_caller_can_write() -> None:
+    for function in (working.create, working.edit):
+        assert set(WRITABLE) - inspect.signature(function).parameters.keys() - {"labels"} == set()
