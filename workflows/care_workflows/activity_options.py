@@ -105,7 +105,10 @@ step at a review site or a provider does, too.
 """
 
 SITE_RETRIES: Final = _retries(_EXTERNAL_TIMEOUT, timedelta(seconds=1), timedelta(minutes=5), waits_for_attempt=True)
-"""For steps at a review site, which may be down for days. A poke ends the pause: see ``PlanDrivenWorkflow``."""
+"""For the steps at a review site: posting, reading and retracting a reply.
+
+A site may be down for days. A poke ends the pause: see ``PlanDrivenWorkflow``.
+"""
 
 MESSENGER_RETRIES: Final = _retries(
     _EXTERNAL_TIMEOUT, timedelta(seconds=2), timedelta(minutes=15), waits_for_attempt=True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import inspect
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import fields
 from textwrap import dedent
@@ -14,6 +15,7 @@ from google.protobuf.message import Message
 
 from care.v1 import (
     activity_pb2,
+    customer_service_pb2,
     directory_pb2,
     message_pb2,
     recovery_pb2,
@@ -23,6 +25,7 @@ from care.v1 import (
 from care_cli.ticket import working
 from care_rules import commands, organizations, ticket_commands
 from care_rules.entities import activity, agent, contact, delivery, message, recovery, review, ticket
+from care_rules.permissions import STATUS_TRIGGERS, TRIGGERS
 from care_service.rpc import convert, ticket_service
 from care_service.usecases import tickets
 from tests.unit.vocabulary.source import ROOT
@@ -53,6 +56,15 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
         "message",
         message_pb2.Message,
         {"activity_number", "ordinal"},
+    ),
+    (
+        convert.chat_message,
+        message.Message,
+        "message",
+        customer_service_pb2.ChatMessage,
+        # The customer sees neither which agent wrote it, nor how it was sent.
+        {"activity_number", "ordinal", "author_kind", "author", "author_display_name", "recovery_id", "contact_id"}
+        | {"channel", "automatic"},
     ),
     (
         convert.delivery_message,
@@ -145,6 +157,11 @@ def test_an_update_writes_each_field_that_it_reads() -> None:
 def test_a_creation_reads_each_field_that_an_update_can_write() -> None:
     assert set(WRITABLE) <= set(keywords(ticket_service._new_ticket, "NewTicket"))
     assert set(WRITABLE) <= set(keywords(tickets.create_ticket, "commands.CreateTicket"))
+
+
+def test_the_refusal_to_write_the_status_names_each_command_that_moves_it() -> None:
+    moving = {command.value for command, trigger in TRIGGERS.items() if trigger in STATUS_TRIGGERS}
+    assert set(re.findall(r"\w+Ticket\b", ticket_service._VERBS["status"])) == moving
 
 
 def test_the_contract_names_each_field_that_an_update_can_write() -> None:

@@ -15,8 +15,6 @@ from tests.support.care import Care
 from tests.support.reflection import Metadata
 from tests.support.tenant import Tenant
 
-ROLES: Final = ("agent", "supervisor", "service", "worker")
-
 
 @dataclass(frozen=True)
 class Caller:
