@@ -5,6 +5,7 @@ too: otherwise a misspelled variable would silently leave its default in force.
 """
 
 import asyncio
+import gc
 import logging
 import os
 import signal
@@ -152,6 +153,9 @@ _SECRETS: Final = frozenset(
 )
 """Variables whose values no message may show. The URL of a database or a webhook can hold a password."""
 
+_COLLECT_AFTER: Final = 10_000
+"""How many new objects start Python's garbage collector. Its default is 700, which one or two calls of the service
+create. With this number, a write takes about a tenth less CPU time."""
 EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2
 """The exit status for wrong usage, as in most command line programs."""
@@ -195,6 +199,7 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
     SDK need this: its native threads may still call into the interpreter while that shuts down, which sometimes aborts
     the process (https://github.com/temporalio/sdk-python/issues/300).
     """
+    gc.set_threshold(_COLLECT_AFTER)
     try:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(_until_signal(main))
