@@ -18,12 +18,12 @@ FREQUENT: Final = (
     planted.stale_commit_reports_success,
     planted.repeat_is_executed_again,
     planted.close_leaves_the_recovery_live,
-    planted.closed_ticket_takes_a_note,
     planted.other_organizations_are_let_in,
     planted.reopened_ticket_keeps_its_resolve_time,
     planted.note_takes_two_numbers,
 )
 RARE: Final = (
+    planted.closed_ticket_takes_a_note,
     planted.customers_message_leaves_the_ticket_resolved,
     planted.follow_up_is_made_though_there_is_one,
     planted.claim_replaces_the_contact,
