@@ -14,7 +14,7 @@ from tests.support.system import eventually
 from tests.support.tenant import Tenant
 from tests.support.watching import Stream, describe_change
 
-HASTY = Pace(heartbeat=0.05, write_timeout=1.0, retry=0.05)
+HASTY = Pace(heartbeat=0.05, retry=0.05)
 """Times in seconds that are short enough for a test to wait for."""
 
 
