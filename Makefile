@@ -13,6 +13,8 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # Options for the command that a target runs: make demo ARGS=--keep
 ARGS ?=
+# Without cached bytecode, each process of the tests and of the benchmarks would compile all modules again.
+unexport PYTHONDONTWRITEBYTECODE
 # Each pytest worker has its own PostgreSQL and Temporal. Three keep two cores busy, as much of their time is waiting.
 WORKERS ?= 3
 
