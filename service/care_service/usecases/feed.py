@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from care_rules.entities.activity import Activity
 from care_rules.entities.contact import Contact
@@ -12,8 +13,7 @@ from care_rules.entities.ticket import Ticket
 from care_rules.filters.conditions import Condition
 
 
-@dataclass(frozen=True, slots=True, order=True)
-class FeedPosition:
+class FeedPosition(NamedTuple):
     """A position in the feed. A reader at this position has read everything up to and including it."""
 
     transaction: int
@@ -22,8 +22,7 @@ class FeedPosition:
     """The number of an activity of that transaction, in the order of writing."""
 
 
-@dataclass(frozen=True, slots=True)
-class FeedFilter:
+class FeedFilter(NamedTuple):
     """The changes that a reader wants."""
 
     organization: str | None
