@@ -19,8 +19,8 @@ from care_workflows.channels.sms import SmsAccount
 from care_workflows.channels.smtp import SmtpServer
 from care_workflows.channels.webhook import WebhookEndpoint
 
-CHANNELS: Final = ("EMAIL", "SMS")
-"""The bare words of the contract's ``Channel``."""
+CHANNELS: Final = {"EMAIL": "CARE_SMTP_ADDRESS", "SMS": "CARE_SMS_URL"}
+"""The values of the contract's ``Channel``, each with the variable that configures its own adapter."""
 
 _SECRET_BYTES: Final = range(24, 65)
 
@@ -190,13 +190,11 @@ class MessengerSettings(SmtpSettings, SmsSettings, WebhookSettings):
 
     @model_validator(mode="after")
     def _require_one_messenger_per_channel(self) -> Self:
-        served = {"EMAIL": "CARE_SMTP_ADDRESS"} if self.smtp_address else {}
-        if self.sms_url:
-            served["SMS"] = "CARE_SMS_URL"
+        adapters = {"EMAIL": self.smtp_address, "SMS": self.sms_url}
         for channel in self.webhook_channels:
-            if channel in served:
+            if adapters[channel]:
                 raise ValueError(
-                    f"CARE_WEBHOOK_CHANNELS has {channel}, which {served[channel]} serves: remove one of the two"
+                    f"CARE_WEBHOOK_CHANNELS has {channel}, which {CHANNELS[channel]} serves: remove one of the two"
                 )
         return self
 

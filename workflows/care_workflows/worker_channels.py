@@ -11,7 +11,7 @@ from care_workflows.channels.review_site import ReviewSite
 from care_workflows.channels.sms import TwilioSms
 from care_workflows.channels.smtp import SmtpEmail
 from care_workflows.channels.webhook import SignedWebhook
-from care_workflows.messenger_settings import MessengerSettings
+from care_workflows.messenger_settings import CHANNELS, MessengerSettings
 from care_workflows.review_site_settings import ReviewSiteSettings
 
 LOCAL_SITE: Final = "local"
@@ -19,6 +19,9 @@ LOCAL_SITE: Final = "local"
 
 GOOGLE_SITE: Final = "google"
 """Name of Google Business Profile in ``Review.site``."""
+
+SITES: Final = {GOOGLE_SITE: "CARE_GOOGLE_CREDENTIALS_FILE", LOCAL_SITE: "CARE_REVIEW_SITE_URL"}
+"""The review sites, each with the variable that configures its adapter."""
 
 _log = logs.get_logger(__name__)
 
@@ -31,7 +34,7 @@ async def open_review_sites(settings: ReviewSiteSettings, stack: AsyncExitStack)
     if google := settings.create_google_business():
         sites[GOOGLE_SITE] = await stack.enter_async_context(google)
     if not sites:
-        to_do = "set CARE_GOOGLE_CREDENTIALS_FILE or CARE_REVIEW_SITE_URL"
+        to_do = f"set {' or '.join(SITES.values())}"
         _log.warning("no review site configured: replies will be refused as NOT_PERMITTED", to_do=to_do)
     return ReviewSites(sites)
 
@@ -46,7 +49,7 @@ async def open_messengers(settings: MessengerSettings, stack: AsyncExitStack) ->
     if settings.webhook is not None:
         for channel in settings.webhook_channels:
             messengers[channel] = await stack.enter_async_context(SignedWebhook(settings.webhook, channel))
-    for channel, variable in {"EMAIL": "CARE_SMTP_ADDRESS", "SMS": "CARE_SMS_URL"}.items():
+    for channel, variable in CHANNELS.items():
         if channel not in messengers:
             to_do = f"set {variable} or CARE_WEBHOOK_URL"
             _log.warning("channel not configured: its messages will fail as NO_CHANNEL", channel=channel, to_do=to_do)

@@ -47,9 +47,10 @@ def test_the_worker_opens_each_adapter() -> None:
     assert sorted(found - reached) == []
 
 
-def test_the_service_knows_how_long_a_reply_each_site_takes() -> None:
+def test_each_site_has_a_limit_for_replies_and_a_variable() -> None:
     sites = {value for name, value in vars(worker_channels).items() if name.endswith("_SITE")}
     assert sites == replies._BYTE_LIMITS.keys()
+    assert sites == worker_channels.SITES.keys()
 
 
 async def test_a_channel_that_is_not_configured_is_named_with_its_variable() -> None:
