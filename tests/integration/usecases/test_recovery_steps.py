@@ -139,7 +139,7 @@ async def test_the_chat_is_unlocked_once_and_greets_the_customer(office: Office)
     assert await office.wakes("MessageDelivery") == 1
 
 
-async def test_a_check_takes_back_the_wake_of_the_workflows_own_report(office: Office) -> None:
+async def test_a_check_cancels_the_wake_of_the_workflows_own_report(office: Office) -> None:
     _, recovery = await request_form(office)
     early = commands.ExpireForm(early=True)
     await recovery_steps.expire_form(office.store, TIMING, recovery, early, WORKER, office.now)
