@@ -58,7 +58,9 @@ class Copy:
         self.root = root
         # The installation's own folders come after these on the import path.
         path = os.pathsep.join(str(root / folder) for folder in (".", *_SOURCES))
-        self._environment = dict(os.environ) | {"PYTHONPATH": path}
+        # Python takes cached bytecode for current if the source has the same size and the same time in seconds. An edit
+        # may have both.
+        self._environment = dict(os.environ) | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         self._process: subprocess.Popen[str] | None = None
 
     def check(self, *what: str) -> str:
