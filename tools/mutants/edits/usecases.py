@@ -76,7 +76,7 @@ EDITS: Final = (
         "service/care_service/usecases/recovery_steps.py",
         "await store.cancel_wake(name, report_time)",
         "pass",
-        (f"{_TESTS}/test_recovery_steps.py::test_a_check_takes_back_the_wake_of_the_workflows_own_report",),
+        (f"{_TESTS}/test_recovery_steps.py::test_a_check_cancels_the_wake_of_the_workflows_own_report",),
     ),
     Edit(
         "a later attempt is not told that the reply may be public",
@@ -99,5 +99,14 @@ EDITS: Final = (
         "return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))",
         "return not chat.is_dead",
         (_OTHER_SENDERS,),
+    ),
+    # --- streams ------------------------------------------------------------------------------------------------------
+    Edit(
+        "a stream that leaves ends the read of the others",
+        "service/care_service/usecases/subscriptions.py",
+        "                if not waiter.done():\n                    waiter.set_result(page)\n",
+        "                waiter.set_result(page)\n",
+        ("tests/unit/service/test_subscriptions.py::test_a_stream_that_leaves_does_not_end_the_read_of_the_others",),
+        is_short=True,
     ),
 )

@@ -52,4 +52,25 @@ EDITS: Final = (
         '    RESOLVED = "RESOLVED"\n    ON_HOLD = "ON_HOLD"\n',
         _PAIRS,
     ),
+    Edit(
+        "an update accepts a field and does not write it",
+        "rules/care_rules/ticket_commands.py",
+        "        labels=ticket.labels if command.labels is None else command.labels,\n",
+        "",
+        ("tests/unit/vocabulary/test_messages.py::test_an_update_writes_each_field_that_it_reads",),
+    ),
+    Edit(
+        "a contact with only a phone number is sent emails",
+        "rules/care_rules/delivery.py",
+        "    if not contact.email:\n        return Channel.SMS\n",
+        "",
+        ("tests/unit/rules/test_channels.py",),
+    ),
+    Edit(
+        "a worker does not know a channel",
+        "workflows/care_workflows/messenger_settings.py",
+        'CHANNELS: Final = {"EMAIL": "CARE_SMTP_ADDRESS", "SMS": "CARE_SMS_URL"}',
+        'CHANNELS: Final = {"EMAIL": "CARE_SMTP_ADDRESS"}',
+        ("tests/unit/vocabulary/test_other_roles.py::test_a_worker_knows_each_channel",),
+    ),
 )
