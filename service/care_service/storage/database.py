@@ -11,6 +11,7 @@ import asyncpg
 
 from care_rules.refusals import Reason, Refusal, time_limit_exceeded
 from care_service.storage.pool import CONNECTION_ERRORS, Connection, Lease, Pool
+from care_service.storage.sessions import open_session
 
 if TYPE_CHECKING:
     from sqlalchemy.engine import URL
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
 """Seconds that a call waits for a connection."""
-_CONNECT_TIMEOUT: Final = 5.0
 _DIALECT: Final = "postgresql+asyncpg://"
 JOINS: Final = ("enable_hashjoin", "enable_mergejoin")
 """The planner's settings for joins that read whole tables."""
@@ -63,16 +63,13 @@ class Database:
         `url` is a `postgresql://` URL as libpq has it (PostgreSQL's documentation, "Connection URIs").
         """
         settings = {
-            "application_name": "care",
-            "timezone": "UTC",
             # Long transactions would delay the readers of the change feed. No statement here takes long.
             "statement_timeout": str(int(statement_timeout.total_seconds() * 1000)),
             "idle_in_transaction_session_timeout": "10000",
             "jit": "off",
         }
-        connect = partial(asyncpg.connect, url, timeout=_CONNECT_TIMEOUT)
-        self._connect_for_calls = partial(connect, server_settings=settings)
-        connect_for_reads = partial(connect, server_settings=settings | PLANNER_SETTINGS)
+        self._connect_for_calls = partial(open_session, url, settings)
+        connect_for_reads = partial(open_session, url, settings | PLANNER_SETTINGS)
         self._calls = Pool(self._connect_for_calls, calls, _WAIT)
         self._searches = Pool(connect_for_reads, max(1, reads // 2), _WAIT)
         self._reads = Pool(connect_for_reads, max(1, reads - reads // 2), _WAIT)

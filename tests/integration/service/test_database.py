@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 
@@ -79,6 +80,19 @@ async def test_a_pool_without_a_free_connection_is_unavailable(
             assert caught.value.reason == "DATABASE_UNAVAILABLE"
     assert (database.in_use, database.waiting) == (0, 0)
     await database.close()
+
+
+async def test_a_session_keeps_its_settings_after_an_interrupted_statement(server: postgres.Server) -> None:
+    database = Database(server.create_database("interrupted"), calls=1, reads=2)
+    try:
+        for _ in range(2):
+            async with database.driver() as connection:
+                assert await connection.fetchval("SHOW statement_timeout") == "10s"
+            with pytest.raises(TimeoutError):
+                async with asyncio.timeout(0.1), database.driver() as connection:
+                    await connection.execute("SELECT pg_sleep(5)")
+    finally:
+        await database.close()
 
 
 async def test_reads_do_not_wait_for_searches(server: postgres.Server) -> None:
