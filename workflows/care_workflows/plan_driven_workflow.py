@@ -129,7 +129,8 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
             if plan is None or self._poked:
-                # Cleared before asking, because the response may not include the reason for a later signal.
+                # Cleared before asking: a signal that arrives during the call may announce a change that the response
+                # does not contain yet.
                 poked, self._poked, self._updates_covered = self._poked, False, self._updates_received
                 self._set_status(wording.ASKING_SERVICE)
                 plan = await self._ask_after_poke(ask) if poked else await self._run_service_step(ask)
@@ -193,7 +194,8 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         running = self._start_activity(activity, retries)
         try:
             await workflow.wait_condition(lambda: self._poked or running.done())
-        except asyncio.CancelledError:  # of the workflow; a `finally` would also await when the worker evicts it
+        except asyncio.CancelledError:
+            # The workflow was cancelled. Not a `finally`: it would also await when the worker evicts the workflow.
             await self._end(running)
             raise
         await self._end(running)
@@ -206,8 +208,8 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     def _start_local_activity(self, activity: str) -> workflow.ActivityHandle[PlanT]:
         """Starts the first attempt of a step that needs only the service.
 
-        A local activity costs Temporal a third of an activity, but operators do not see its attempts. So it has only
-        one. If that fails, an activity follows, which shows its attempts.
+        For Temporal, a local activity costs a third of what an activity costs, but operators do not see its attempts.
+        So it has only one attempt. If that fails, an activity follows, which shows its attempts.
         """
         return workflow.start_local_activity(
             activity,
@@ -275,7 +277,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     async def _wait_for_plan(self, wait: timedelta, summary: str) -> None:
         """Waits for a poke, at most as long as the plan says.
 
-        The first plan may be old, because no worker ran when the workflow started.
+        The first plan may be old, for example if no worker ran when the workflow started.
         """
         rest = wait - (workflow.now() - self._plan_received)
         await self._wait_for_poke(max(rest, SHORTEST_WAIT), summary)

@@ -127,8 +127,8 @@ class Supervisor:
     ) -> None:
         with anyio.CancelScope(shield=True):
             await self.stop()
-        # The block's error propagates unchanged. The group's tasks raise no errors, and the group would wrap an error
-        # that it gets in an exception group.
+        # The block's error propagates unchanged. It is not passed to the group, which would wrap it in an exception
+        # group. The group's tasks raise no errors.
         await self._tasks.__aexit__(None, None, None)
 
     async def start(self, *parts: Part) -> None:

@@ -46,7 +46,7 @@ class NewWorkflow(NamedTuple):
 
     wake: Wake
     plan: Plan | None = None
-    """Its first plan, if that needs no reading."""
+    """Its first plan, if it is known without reading the database."""
 
 
 class Plans(Protocol):
@@ -77,8 +77,8 @@ class TemporalWaker:
         try:
             await self._begin(wake, plan)
         except WorkflowAlreadyStartedError:
-            # Started in between; or, after the database was restored from a copy, the sleeping run of another ticket
-            # that had the same number.
+            # It was started in between. Or it is the sleeping workflow of another ticket, which had the same number
+            # before the database was restored from a copy.
             if not await self._poke(wake):
                 await self._begin(wake)
 
@@ -108,7 +108,7 @@ class TemporalWaker:
         try:
             await handle.signal(signal, args=arguments, rpc_timeout=_TIMEOUT)
         except RPCError as error:
-            # The same status means that the namespace does not exist. Then `_start` fails with it, too.
+            # NOT_FOUND can also mean that the namespace does not exist. Then `_start` fails with it, too.
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return False
@@ -166,7 +166,7 @@ def _start_of(wake: Wake) -> tuple[_Start, str, str]:
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
-    """Returns the search attributes that are known at the start. Temporal bills later changes by the workflow."""
+    """Returns the search attributes that are known at the start. Temporal bills those that the workflow sets later."""
     pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
         SearchAttributePair(_ORGANIZATION, wake.organization),
         SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),

@@ -32,7 +32,7 @@ class _Session(_Base):
     """A connection that keeps its settings when it is reset."""
 
     def get_reset_query(self) -> str:
-        """Returns what ends the use of an interrupted connection: asyncpg's statements except RESET ALL."""
+        """Returns the statements that clean up an interrupted connection: those of asyncpg, without RESET ALL."""
         return "CLOSE ALL; UNLISTEN *; SELECT pg_advisory_unlock_all()"
 
 

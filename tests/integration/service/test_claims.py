@@ -113,7 +113,7 @@ async def test_a_claim_of_another_ticket_does_not_exist(tenant: Tenant) -> None:
         ({"claim": "0190a0a0-0000-7000-8000-000000000001", "display_name": "Kim"}, ["claim"]),
     ],
 )
-async def test_a_claim_must_be_a_valid_id_without_addresses_beside_it(
+async def test_a_claim_must_be_a_valid_id_without_other_fields_of_a_contact(
     tenant: Tenant, given: dict[str, str], fields: list[str]
 ) -> None:
     ticket = await tenant.ticket()
