@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import RawValue
-from temporalio.exceptions import CancelledError
+from temporalio.exceptions import ApplicationError, CancelledError
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
@@ -116,6 +116,38 @@ async def test_poke_while_the_last_result_is_pending_prevents_the_end(dev_client
         fake.before_answer[UNLOCK] = reject  # the pending result says: done
         result = await handle.result()
     assert fake.calls == [CHECK, UNLOCK, CHECK]
+    assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
+
+
+async def test_poke_while_an_activity_asks_makes_the_workflow_ask_again(dev_client: Client) -> None:
+    # The first attempt is a local activity, and signals arrive after it. The second one is an activity.
+    fake = FakeRecovery()
+    async with run_recovery(dev_client, fake) as handle:
+        await until_doing(handle, "Waiting for the customer")
+
+        async def submit() -> None:
+            fake.submit()
+            await handle.signal(ContactRecovery.poke)
+
+        fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE")]
+        fake.before_answer[CHECK] = submit
+        await handle.signal(ContactRecovery.poke)
+        await handle.result()
+    assert fake.calls == [CHECK, POST, CHECK, CHECK, CHECK, UNLOCK]
+
+
+async def test_poke_while_the_last_activity_is_pending_prevents_the_end(dev_client: Client) -> None:
+    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[UNLOCK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE")]
+    async with run_recovery(dev_client, fake) as handle:
+
+        async def reject() -> None:
+            fake.end(recovery.RECOVERY_STATE_REJECTED)
+            await handle.signal(ContactRecovery.poke)
+
+        fake.before_answer[UNLOCK] = reject
+        result = await handle.result()
+    assert fake.calls == [CHECK, UNLOCK, UNLOCK, CHECK]
     assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
 
 
