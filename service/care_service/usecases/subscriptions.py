@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Final, TypeAlias
 
 from care_roles.logs import get_logger
@@ -91,18 +92,8 @@ class Subscription:
         return True
 
 
-_Key: TypeAlias = tuple[FeedFilter, FeedPosition, FeedPosition, int]
-"""The arguments of a read: see `Subscriptions.changes`."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A read of the feed that has not ended."""
-
-    task: asyncio.Task[None]
-    """Kept, because the event loop has only a weak reference to its tasks."""
-    waiters: list[asyncio.Future[FeedPage]]
-    """One future for each stream that waits for the page."""
+_Read: TypeAlias = tuple[FeedFilter, FeedPosition, FeedPosition, int]
+"""A read of the feed: the arguments of `Subscriptions.changes`."""
 
 
 class Subscriptions:
@@ -113,7 +104,10 @@ class Subscriptions:
         self._pace = pace
         self._hint = asyncio.Event()
         self._subscriptions: dict[tuple[str | None, int | None], set[Subscription]] = {}
-        self._reads: dict[_Key, _Read] = {}
+        self._waiters: dict[_Read, list[asyncio.Future[FeedPage]]] = {}
+        """The streams that wait for each read that has not ended."""
+        self._tasks: set[asyncio.Task[FeedPage]] = set()
+        """The reads. Kept, because the event loop has only weak references to its tasks."""
         self._reading = asyncio.Semaphore(_READS)
         self._has_ended = False
 
@@ -150,15 +144,17 @@ class Subscriptions:
 
     async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
         """Reads the feed, once for all streams that ask for the same changes."""
-        key = (follow, after, through, limit)
-        read = self._reads.get(key)
-        if read is None:
-            waiters: list[asyncio.Future[FeedPage]] = []
-            read = self._reads[key] = _Read(asyncio.create_task(self._read(key, waiters)), waiters)
+        read = (follow, after, through, limit)
+        waiters = self._waiters.get(read)
+        if waiters is None:
+            waiters = self._waiters[read] = []
+            task = asyncio.create_task(self._read(*read))
+            self._tasks.add(task)
+            task.add_done_callback(partial(self._pass_on, read))
         # A stream that is cancelled cancels only its own future, and not the read for the others. `asyncio.shield`
         # would do the same, but used 10 % of the CPU time when a thousand streams waited for one change.
         waiter = asyncio.get_running_loop().create_future()
-        read.waiters.append(waiter)
+        waiters.append(waiter)
         page: FeedPage = await waiter
         return page
 
@@ -208,23 +204,23 @@ class Subscriptions:
         for subscription in self._all():
             subscription.fail(refusal)
 
-    async def _read(self, key: _Key, waiters: list[asyncio.Future[FeedPage]]) -> None:
-        """Reads the feed. Passes the page or the error to all streams that wait for it."""
-        try:
-            async with self._reading:
-                page = await self._feed.changes(*key)
-        except Exception as error:  # noqa: BLE001 - raised in each stream that waits
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_exception(error)
-        else:
-            for waiter in waiters:
-                if not waiter.done():
-                    waiter.set_result(page)
-        finally:
-            del self._reads[key]
-            for waiter in waiters:  # has an effect only if the read was cancelled
+    async def _read(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
+        async with self._reading:
+            return await self._feed.changes(follow, after, through, limit)
+
+    def _pass_on(self, read: _Read, task: asyncio.Task[FeedPage]) -> None:
+        """Passes the page or the error of a read that has ended to the streams that still wait for it."""
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        for waiter in self._waiters.pop(read):
+            if waiter.done():
+                continue
+            if task.cancelled():
                 waiter.cancel()
+            elif error is not None:
+                waiter.set_exception(error)
+            else:
+                waiter.set_result(task.result())
 
     def _all(self) -> list[Subscription]:
         return [subscription for subscriptions in self._subscriptions.values() for subscription in subscriptions]

@@ -104,8 +104,8 @@ EDITS: Final = (
     Edit(
         "a stream that leaves ends the read of the others",
         "service/care_service/usecases/subscriptions.py",
-        "                if not waiter.done():\n                    waiter.set_result(page)\n",
-        "                waiter.set_result(page)\n",
+        "            if waiter.done():\n                continue\n",
+        "",
         ("tests/unit/service/test_subscriptions.py::test_a_stream_that_leaves_does_not_end_the_read_of_the_others",),
         is_short=True,
     ),
