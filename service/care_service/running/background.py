@@ -50,6 +50,10 @@ async def repeat(
         try:
             await run_round()
         except Exception as error:  # noqa: BLE001 - logged and retried after any failure
-            reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-            log.warning(failure, reason=reason)
+            log.warning(failure, reason=failure_reason(error))
         await asyncio.sleep(pause)
+
+
+def failure_reason(error: Exception) -> str:
+    """Returns the reason of a failed round for the log: that of a refusal, else the type of the error."""
+    return error.reason.value if isinstance(error, Refusal) else type(error).__qualname__

@@ -22,8 +22,8 @@ from temporalio.service import RPCError, RPCStatusCode
 from care_client import trace_context
 from care_roles.logs import get_logger
 from care_rules import names
-from care_rules.refusals import Refusal
 from care_service.metrics import Metrics
+from care_service.running.background import failure_reason
 from care_service.running.waker import NewWorkflow, Plan
 from care_service.storage.outbox import Wake
 
@@ -139,8 +139,7 @@ class Relay:
             try:
                 busy = await self.turn()
             except Exception as error:  # noqa: BLE001 - if the relay ended, no later step would happen
-                reason = error.reason.value if isinstance(error, Refusal) else type(error).__qualname__
-                _LOG.warning("outbox relay failed", reason=reason)
+                _LOG.warning("outbox relay failed", reason=failure_reason(error))
                 busy = False
             if not busy and not self._end.is_set():
                 await self._rest()
