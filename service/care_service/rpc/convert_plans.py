@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from typing import TypedDict
 
 from google.protobuf.duration_pb2 import Duration
 
-from care.v1 import worker_service_pb2
+from care.v1 import ticket_pb2, worker_service_pb2
 from care_rules import names
 from care_rules.delivery import DeliveryPlan, DeliverySnapshot
 from care_rules.entities.recovery import RecoveryKind
@@ -34,11 +35,7 @@ def deadline_plan_message(ticket: Ticket, now: datetime) -> worker_service_pb2.D
         wait=_duration(wait),
         kind=enums.DEADLINE_KIND.to_contract(kind),
         deadline_time=timestamp(time),
-        ticket=ticket.name,
-        location=names.location(ticket.organization, ticket.location),
-        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
-        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
+        **_ticket_details(ticket),
         contact_state=enums.CONTACT_STATE.to_contract(ticket.contact_state),
         create_time=timestamp(ticket.create_time),
         active_time=timestamp(timing.active_time),
@@ -59,11 +56,7 @@ def recovery_plan_message(
         step=enums.RECOVERY_STEP.to_contract(plan.step),
         wait=_duration(plan.wait),
         kind=enums.RECOVERY_KIND.to_contract(recovery.kind),
-        ticket=ticket.name,
-        location=names.location(ticket.organization, ticket.location),
-        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
-        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
+        **_ticket_details(ticket),
         review_site=review.site if review and recovery.kind is RecoveryKind.FORM else "",
         create_time=timestamp(recovery.create_time),
         post_time=timestamp(recovery.post_time),
@@ -85,16 +78,31 @@ def delivery_plan_message(
         wait=_duration(plan.wait),
         channel=enums.CHANNEL.to_contract(delivery.channel),
         failure_reason=enums.DELIVERY_FAILURE.to_contract(delivery.failure_reason),
-        ticket=ticket.name,
-        location=names.location(ticket.organization, ticket.location),
-        assignee=names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
-        ticket_status=enums.TICKET_STATUS.to_contract(ticket.status),
-        ticket_priority=enums.PRIORITY.to_contract(ticket.priority),
+        **_ticket_details(ticket),
         create_time=timestamp(delivery.create_time),
         give_up_time=timestamp(delivery.give_up_time),
         attempts=delivery.attempts,
         plan_time=timestamp(now),
     )
+
+
+class _TicketDetails(TypedDict):
+    ticket: str
+    location: str
+    assignee: str
+    ticket_status: ticket_pb2.TicketStatus.ValueType
+    ticket_priority: ticket_pb2.TicketPriority.ValueType
+
+
+def _ticket_details(ticket: Ticket) -> _TicketDetails:
+    """Returns the fields about the ticket that all plans have."""
+    return {
+        "ticket": ticket.name,
+        "location": names.location(ticket.organization, ticket.location),
+        "assignee": names.agent(ticket.organization, ticket.assignee) if ticket.assignee else "",
+        "ticket_status": enums.TICKET_STATUS.to_contract(ticket.status),
+        "ticket_priority": enums.PRIORITY.to_contract(ticket.priority),
+    }
 
 
 def _duration(wait: timedelta | None) -> Duration | None:
