@@ -7,7 +7,7 @@ import pytest
 from temporalio.api.common.v1 import Payload
 from temporalio.client import Client, WorkflowExecutionStatus, WorkflowFailureError
 from temporalio.common import RawValue
-from temporalio.exceptions import ApplicationError, CancelledError
+from temporalio.exceptions import CancelledError
 
 from care.v1 import recovery_pb2 as recovery
 from care.v1 import worker_service_pb2 as worker
@@ -18,6 +18,8 @@ from tests.workflows.fake_steps import FakeRecovery, recovery_worker, run_recove
 
 CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
 RETRACT, UNLOCK = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT
+IN_EACH_ATTEMPT = pytest.mark.parametrize("failed", [0, 1], ids=["local activity", "activity"])
+"""The first attempt of a question is a local activity, and signals arrive after it. The second one is an activity."""
 
 
 async def test_contact_that_arrives_while_the_site_is_down_is_unlocked_at_once(dev_client: Client) -> None:
@@ -90,7 +92,8 @@ async def test_poke_while_a_result_is_pending_prevents_the_sleep(dev_client: Cli
     assert fake.calls == [CHECK, POST, CHECK, UNLOCK]
 
 
-async def test_poke_while_the_service_is_asked_makes_the_workflow_ask_again(dev_client: Client) -> None:
+@IN_EACH_ATTEMPT
+async def test_poke_while_the_service_is_asked_makes_the_workflow_ask_again(dev_client: Client, failed: int) -> None:
     fake = FakeRecovery()
     async with run_recovery(dev_client, fake) as handle:
         await until_doing(handle, "Waiting for the customer")
@@ -99,14 +102,17 @@ async def test_poke_while_the_service_is_asked_makes_the_workflow_ask_again(dev_
             fake.submit()
             await handle.signal(ContactRecovery.poke)
 
+        fake.failures[CHECK] = [unavailable() for _ in range(failed)]
         fake.before_answer[CHECK] = submit  # the pending result is older and says: wait for two weeks
         await handle.signal(ContactRecovery.poke)
         await handle.result()
-    assert fake.calls == [CHECK, POST, CHECK, CHECK, UNLOCK]
+    assert fake.calls == [CHECK, POST, *[CHECK] * failed, CHECK, CHECK, UNLOCK]
 
 
-async def test_poke_while_the_last_result_is_pending_prevents_the_end(dev_client: Client) -> None:
+@IN_EACH_ATTEMPT
+async def test_poke_while_the_last_result_is_pending_prevents_the_end(dev_client: Client, failed: int) -> None:
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
+    fake.failures[UNLOCK] = [unavailable() for _ in range(failed)]
     async with run_recovery(dev_client, fake) as handle:
 
         async def reject() -> None:
@@ -115,39 +121,7 @@ async def test_poke_while_the_last_result_is_pending_prevents_the_end(dev_client
 
         fake.before_answer[UNLOCK] = reject  # the pending result says: done
         result = await handle.result()
-    assert fake.calls == [CHECK, UNLOCK, CHECK]
-    assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
-
-
-async def test_poke_while_an_activity_asks_makes_the_workflow_ask_again(dev_client: Client) -> None:
-    # The first attempt is a local activity, and signals arrive after it. The second one is an activity.
-    fake = FakeRecovery()
-    async with run_recovery(dev_client, fake) as handle:
-        await until_doing(handle, "Waiting for the customer")
-
-        async def submit() -> None:
-            fake.submit()
-            await handle.signal(ContactRecovery.poke)
-
-        fake.failures[CHECK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE")]
-        fake.before_answer[CHECK] = submit
-        await handle.signal(ContactRecovery.poke)
-        await handle.result()
-    assert fake.calls == [CHECK, POST, CHECK, CHECK, CHECK, UNLOCK]
-
-
-async def test_poke_while_the_last_activity_is_pending_prevents_the_end(dev_client: Client) -> None:
-    fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
-    fake.failures[UNLOCK] = [ApplicationError("UNAVAILABLE", type="DATABASE_UNAVAILABLE")]
-    async with run_recovery(dev_client, fake) as handle:
-
-        async def reject() -> None:
-            fake.end(recovery.RECOVERY_STATE_REJECTED)
-            await handle.signal(ContactRecovery.poke)
-
-        fake.before_answer[UNLOCK] = reject
-        result = await handle.result()
-    assert fake.calls == [CHECK, UNLOCK, UNLOCK, CHECK]
+    assert fake.calls == [CHECK, *[UNLOCK] * failed, UNLOCK, CHECK]
     assert result.plan.state == recovery.RECOVERY_STATE_REJECTED
 
 

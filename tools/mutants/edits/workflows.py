@@ -22,14 +22,14 @@ EDITS: Final = (
         "poked, self._updates_covered = self._poked, self._updates_received\n"
         + _ASK
         + "                self._poked = False\n",
-        (f"{_POKES}::test_poke_while_an_activity_asks_makes_the_workflow_ask_again",),
+        (f"{_POKES}::test_poke_while_the_service_is_asked_makes_the_workflow_ask_again",),
     ),
     Edit(
         "a workflow ends over a poke",
         _BASE,
         "return not self._poked",
         "return True",
-        (f"{_POKES}::test_poke_while_the_last_activity_is_pending_prevents_the_end",),
+        (f"{_POKES}::test_poke_while_the_last_result_is_pending_prevents_the_end",),
     ),
     Edit(
         "an update is lost when the workflow continues as new",
