@@ -75,7 +75,8 @@ async def test_a_stream_that_leaves_does_not_end_the_read_of_the_others() -> Non
     first.cancel()
     await asyncio.wait([first])
     read.set_result(page)
-    assert [found is page for found in await asyncio.gather(*others)] == [True] * 2
+    async with asyncio.timeout(10):
+        assert [found is page for found in await asyncio.gather(*others)] == [True] * 2
     assert first.cancelled()
 
 

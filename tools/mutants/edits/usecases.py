@@ -107,6 +107,5 @@ EDITS: Final = (
         "            if waiter.done():\n                continue\n",
         "",
         ("tests/unit/service/test_subscriptions.py::test_a_stream_that_leaves_does_not_end_the_read_of_the_others",),
-        is_short=True,
     ),
 )
