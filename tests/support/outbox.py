@@ -12,6 +12,29 @@ from tests.support.system import eventually
 CLAIM_DURATION: Final = timedelta(minutes=10)
 
 
+_LONGEST_PAUSE: Final = timedelta(seconds=30)
+"""The longest pause before a relay tries a row again. A claim lasts longer."""
+
+
+async def delete_tried_rows(database: Database, organization: str) -> None:
+    """Deletes the organization's rows after the relay has tried them all, so that it is working on none of them."""
+
+    async def delete() -> bool:
+        async with database.driver() as connection, connection.transaction():
+            rows = await connection.fetch(
+                "SELECT attempts > 0 AND claim_time <= now() + $2::INTERVAL FROM outbox"
+                " WHERE organization = $1 FOR UPDATE",
+                organization,
+                _LONGEST_PAUSE,
+            )
+            if not all(is_released for (is_released,) in rows):
+                return False
+            await connection.execute("DELETE FROM outbox WHERE organization = $1", organization)
+            return True
+
+    await eventually("the relay has tried all rows of the organization", delete)
+
+
 async def due(database: Database) -> None:
     """Ends all claims, so that all rows can be claimed."""
     async with database.driver() as connection:

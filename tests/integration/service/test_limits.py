@@ -17,6 +17,7 @@ from care.v1.ticket_pb2 import Ticket
 from care_client.errors import DeadlineExceeded
 from care_dev.stack import postgres
 from tests.support.care import Care, care, refusal
+from tests.support.outbox import delete_tried_rows
 from tests.support.reasons import check_error
 from tests.support.system import eventually
 from tests.support.tenant import Tenant
@@ -33,9 +34,9 @@ async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
 @asynccontextmanager
 async def lock_ticket(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
     """Makes every write to the ticket wait until the block exits."""
+    # The relay would read plans for the ticket's rows, which writes to the ticket, too.
+    await delete_tried_rows(tenant.care.database, tenant.id)
     async with tenant.care.database.driver() as connection, connection.transaction():
-        # The relay would read plans for these rows, which writes to the ticket, too.
-        await connection.execute("DELETE FROM outbox WHERE organization = $1", tenant.id)
         await connection.execute(
             "SELECT 1 FROM tickets WHERE organization = $1 AND number = $2 FOR UPDATE", tenant.id, ticket.number
         )
