@@ -72,7 +72,7 @@ deliveries: Final = Table(
         "contact_id",
         postgresql_where=text(IS_QUEUED),
     ),
-    comment="How far messages to customers got. Apart from messages, which are never changed.",
+    comment="Progress of messages to customers. Kept apart from messages, which never change.",
 )
 
 inbound_messages: Final = Table(
@@ -105,5 +105,5 @@ inbound_messages: Final = Table(
         "ticket_number",
         postgresql_where=text("message_id IS NULL AND ticket_number IS NOT NULL"),
     ),
-    comment="Messages that came in by a channel, each once, also those that found no open chat.",
+    comment="Messages that arrived by a channel, each once, including those without an open chat.",
 )

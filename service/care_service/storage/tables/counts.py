@@ -26,7 +26,7 @@ ticket_count_changes: Final = Table(
     text_column("location"),
     text_column("stage"),
     Column("difference", SmallInteger, nullable=False, comment="1 for a ticket that came, -1 for one that left."),
-    comment="Changes that are not in ticket_counts yet. Apart, so that commits never wait for each other's counts.",
+    comment="Changes that are not in ticket_counts yet. Kept apart, so that commits do not wait for each other.",
 )
 
 # Triggers, and not a part of the commit, because they also count changes by other statements and by older releases.

@@ -25,7 +25,7 @@ ticket_numbers: Final = Table(
     metadata,
     key_column(),
     Column("last_number", BigInteger, nullable=False),
-    comment="The last ticket number of each organization. Apart, so that edits of the directory delay no new ticket.",
+    comment="The last ticket number of each organization. Kept apart, so that directory edits delay no new ticket.",
 )
 
 locations: Final = Table(

@@ -34,13 +34,13 @@ outbox: Final = Table(
         Boolean,
         nullable=False,
         server_default=text("false"),
-        comment="The workflow has not been started yet: start it first, and poke it only where it runs already.",
+        comment="Whether the workflow is new. The relay starts a new workflow, and pokes it only if it runs already.",
     ),
     Column(
         "report_time",
         DateTime(timezone=True),
         nullable=True,
-        comment="Time of the workflow's own report that caused the row. The workflow takes the row back by this time.",
+        comment="Time of the workflow's own report that caused the row. The workflow deletes the row by this time.",
     ),
     time_column("create_time"),
     Column("claim_time", DateTime(timezone=True), nullable=False, comment="When the row may be claimed next."),
@@ -50,9 +50,9 @@ outbox: Final = Table(
         "park_time",
         DateTime(timezone=True),
         nullable=True,
-        comment="When the row was given up: an operator must act.",
+        comment="When the row was parked: an operator must act.",
     ),
-    Column("failure", Text, nullable=True, comment="Code of the failure that the row was given up for."),
+    Column("failure", Text, nullable=True, comment="Code of the failure for which the row was parked."),
 )
 Index("ix_outbox_due", outbox.c.claim_time, postgresql_where=text("park_time IS NULL"))
 Index("ix_outbox_parked", outbox.c.park_time, postgresql_where=text("park_time IS NOT NULL"))

@@ -80,8 +80,8 @@ ticket_terms: Final = Table(
     text_column("location"),
     text_column("reporter", optional=True),
     Column("review_id", Uuid, nullable=True),
-    Column("stars", SmallInteger, nullable=True, comment="Of the review."),
-    Column("external_reference", Text, nullable=True, comment="The ticket's; NULL if empty."),
+    Column("stars", SmallInteger, nullable=True, comment="The stars of the review."),
+    Column("external_reference", Text, nullable=True, comment="The external reference of the ticket; NULL if empty."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see search_terms.py."),
     *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
     # A partial index: most tickets have no external reference, and cost nothing here.
@@ -93,6 +93,6 @@ ticket_terms: Final = Table(
         postgresql_where=text("external_reference IS NOT NULL"),
     ),
     Index("ix_ticket_terms_search", "search", postgresql_using="gin"),
-    comment="What finds a ticket and rarely changes. Apart from tickets, as every commit rewrites its ticket.",
+    comment="Values that find tickets and rarely change. Kept apart, because each commit rewrites its ticket.",
 )
 Index("ix_tickets_open", tickets.c.organization, tickets.c.number, postgresql_where=text(IS_OPEN))
