@@ -15,9 +15,8 @@ from difflib import get_close_matches
 from types import MappingProxyType
 from typing import Final, NoReturn, TypeVar
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, InitSettingsSource
 
 PREFIX: Final = "CARE_"
 """The prefix of every variable except Temporal's own (``TEMPORAL_*``)."""
@@ -160,7 +159,14 @@ EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2
 """The exit status for wrong usage, as in most command line programs."""
 
-S = TypeVar("S", bound=BaseSettings)
+
+class RoleSettings(BaseModel):
+    """Base class of a role's settings. Defaults are checked as values of the environment are."""
+
+    model_config = ConfigDict(extra="forbid", validate_default=True)
+
+
+S = TypeVar("S", bound=RoleSettings)
 
 
 class ConfigurationError(Exception):
@@ -171,17 +177,14 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     """Fills the settings class ``cls`` from ``environ`` (default: the environment of the process).
 
     The field ``grpc_address`` gets the text of ``CARE_GRPC_ADDRESS``, and its type parses it, even if that is a
-    collection (see ``care_roles.fields``). An empty variable counts as unset. No other source of pydantic-settings is
-    read, such as files. Raises ``ConfigurationError``.
+    collection (see ``care_roles.fields``). An empty variable counts as unset. Raises ``ConfigurationError``.
     """
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
     names = {field: PREFIX + field.upper() for field in cls.model_fields}
     values = {field: environ[name] for field, name in names.items() if environ.get(name)}
-    # The environment source of pydantic-settings reads only os.environ and parses collections as JSON.
-    source = InitSettingsSource(cls, init_kwargs=values)
     try:
-        return cls(_build_sources=((source,), {}))
+        return cls.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
     # Raised outside the handler, so that the ValidationError, which holds the values, is not its context.

@@ -6,23 +6,20 @@ from typing import Final, Self
 
 from grpc.aio import ClientInterceptor
 from pydantic import Field, PrivateAttr, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from care_client.channel import is_local
 from care_client.client import CareClient
 from care_client.tls import Tls
 from care_client.tokens import Token, TokenFile
-from care_roles.environment import PREFIX
+from care_roles.environment import RoleSettings
 from care_roles.fields import Address, BearerToken, ServiceAddress
 
 SYSTEM_CA: Final = "system"
 """The value of CARE_SERVICE_CA that means: the authorities that the machine trusts."""
 
 
-class ServiceConnection(BaseSettings):
+class ServiceConnection(RoleSettings):
     """The address of the service and the encryption of the connection. Files are read and checked at once."""
-
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
 
     service_address: ServiceAddress = Address("127.0.0.1", 50051)
     service_ca: str | None = None

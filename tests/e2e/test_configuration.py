@@ -12,14 +12,13 @@ from typing import Final
 
 import asyncpg
 import pytest
-from pydantic_settings import BaseSettings
 from temporalio.client import Client
 
 from care_dev.stack import postgres
 from care_dev.stack.ports import HOST
 from care_dev.stack.secrets import Role, mint
 from care_roles import environment
-from care_roles.environment import ConfigurationError
+from care_roles.environment import ConfigurationError, RoleSettings
 from care_roles.temporal import connect_config
 from care_service.running.application import service
 from care_service.running.configuration import ServiceSettings
@@ -46,7 +45,7 @@ VALID: Final[Mapping[str, Mapping[str, str]]] = {
 }
 """Correct variables, which each test changes in one place."""
 
-SETTINGS: Final[Mapping[str, type[BaseSettings]]] = {
+SETTINGS: Final[Mapping[str, type[RoleSettings]]] = {
     "serve": ServiceSettings,
     "work": WorkerSettings,
     "web": WebConfiguration,

@@ -8,11 +8,11 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, PrivateAttr, SecretStr, model_validator
-from pydantic_settings import BaseSettings
 
 from care_client.channel import is_local
 from care_client.tls import Tls
 from care_roles import environment
+from care_roles.environment import RoleSettings
 from care_roles.fields import Address, BaseUrl, EndpointUrl, ListenAddress, ServiceAddress
 from care_workflows.channels.email_message import parse_email_address
 from care_workflows.channels.sms import SmsAccount
@@ -53,7 +53,7 @@ def _parse_channels(value: object) -> object:
     return channels
 
 
-class SmtpSettings(BaseSettings):
+class SmtpSettings(RoleSettings):
     """The server that sends email for us."""
 
     smtp_address: ServiceAddress | None = None
@@ -112,7 +112,7 @@ class SmtpSettings(BaseSettings):
         return self
 
 
-class SmsSettings(BaseSettings):
+class SmsSettings(RoleSettings):
     """The account that sends SMS for us: all of its variables or none."""
 
     sms_url: BaseUrl | None = None
@@ -157,7 +157,7 @@ class SmsSettings(BaseSettings):
         return self
 
 
-class WebhookSettings(BaseSettings):
+class WebhookSettings(RoleSettings):
     """The signed webhook that receives messages: all of its variables or none."""
 
     webhook_url: EndpointUrl | None = Field(None, repr=False)

@@ -5,15 +5,15 @@ from typing import Self
 from urllib.parse import urlsplit
 
 from pydantic import PrivateAttr, model_validator
-from pydantic_settings import BaseSettings
 
 from care_client.channel import is_local
+from care_roles.environment import RoleSettings
 from care_roles.fields import BaseUrl
 from care_workflows.channels.google_account import GoogleAccount
 from care_workflows.channels.google_business import DEFAULT_DEADLINE, PUBLIC_URL, GoogleBusiness
 
 
-class ReviewSiteSettings(BaseSettings):
+class ReviewSiteSettings(RoleSettings):
     """Google Business Profile, and the local review site for development."""
 
     google_credentials_file: Path | None = None

@@ -3,17 +3,17 @@
 from typing import Annotated, Self
 
 from pydantic import Field, model_validator
-from pydantic_settings import BaseSettings
 from temporalio.common import VersioningBehavior, WorkerDeploymentVersion
 from temporalio.worker import WorkerDeploymentConfig
 
 from care_roles import environment
+from care_roles.environment import RoleSettings
 
 _DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
 """Contains no dot, because Temporal separates deployment and build id by a dot."""
 
 
-class VersionSettings(BaseSettings):
+class VersionSettings(RoleSettings):
     """The variables of the worker's version: both or neither. Without them the worker takes all tasks of its queue."""
 
     worker_deployment: _DeploymentName | None = None

@@ -11,8 +11,8 @@ from typing import Annotated, Final, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
-from pydantic_settings import BaseSettings
 
+from care_roles.environment import RoleSettings
 from care_roles.fields import Address, BaseUrl, Duration, Durations, ListenAddress, LogFormat
 from care_service.running import production
 from care_service.running.tls_files import TlsFiles
@@ -81,7 +81,7 @@ def _claims(text: object) -> object:
     return ClaimNames.parse(text) if isinstance(text, str) else text
 
 
-class ServiceSettings(BaseSettings):
+class ServiceSettings(RoleSettings):
     """The settings of the service. Each is the environment variable `CARE_` and its name in capitals."""
 
     environment: Literal["development", "production"] = "development"

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 import typer
-from pydantic_settings import BaseSettings
 from yaml.constructor import ConstructorError
 
 from care_cli.app import app
 from care_roles import environment
+from care_roles.environment import RoleSettings
 from care_roles.temporal import connect_config
 from care_service.running.configuration import ServiceSettings
 from care_web.configuration import WebConfiguration
@@ -34,7 +34,7 @@ JOBS = sorted(
         if dependency["condition"] == "service_completed_successfully"
     }
 )
-SETTINGS: dict[str, type[BaseSettings]] = {"serve": ServiceSettings, "work": WorkerSettings, "web": WebConfiguration}
+SETTINGS: dict[str, type[RoleSettings]] = {"serve": ServiceSettings, "work": WorkerSettings, "web": WebConfiguration}
 
 
 def care(arguments: list[str]) -> None:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import re
 
 import pytest
-from pydantic_settings import BaseSettings
 from temporalio.common import SearchAttributeKey
 
 from care_client import workflow_names
-from care_roles.environment import PREFIX, VARIABLES
+from care_roles.environment import PREFIX, VARIABLES, RoleSettings
 from care_service import metrics
 from care_service.metrics import Metrics
 from care_service.running.configuration import ServiceSettings
@@ -78,7 +77,7 @@ def test_each_search_attribute_is_set() -> None:
         assert uses, f"{name} is never set"
 
 
-def variables(*roles: type[BaseSettings]) -> set[str]:
+def variables(*roles: type[RoleSettings]) -> set[str]:
     return {f"{PREFIX}{name.upper()}" for settings in roles for name in settings.model_fields}
 
 

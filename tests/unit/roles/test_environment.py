@@ -9,9 +9,8 @@ from typing import Annotated
 
 import pytest
 from pydantic import AfterValidator, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from care_roles.environment import PREFIX, VARIABLES, ConfigurationError, load, run
+from care_roles.environment import PREFIX, VARIABLES, ConfigurationError, RoleSettings, load, run
 from care_roles.fields import Address, BaseUrl, Durations, ListenAddress, LogFormat
 
 KEY = "0123456789abcdef"
@@ -23,9 +22,7 @@ def too_short(key: SecretStr) -> SecretStr:
     return key
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(env_prefix=PREFIX)
-
+class Settings(RoleSettings):
     token_key: Annotated[SecretStr, AfterValidator(too_short)]
     web_url: BaseUrl
     grpc_address: ListenAddress = Address("127.0.0.1", 50051)
