@@ -36,6 +36,7 @@ from care_service.rpc.call import Call, current_call, set_call
 from care_service.rpc.errors import CODES, DETAILS_KEY, message_of, to_status
 from care_service.rpc.limits import Limits
 from care_service.rpc.policy import Policy, policies
+from care_service.rpc.write_watch import WriteWatch
 from care_service.usecases.ports.clock import Clock
 from care_service.usecases.ports.directory import Directory
 from care_service.usecases.subscriptions import Pace
@@ -252,16 +253,20 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
     async def _send_all(self, stream: StreamHandler, request: Message, context: Context) -> None:
         """Sends a stream's responses. Refuses when the client's token expires or the client reads too slowly."""
         call = current_call()
-        async with aclosing(stream(request, context)) as responses:
-            async for response in responses:
-                if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
-                    raise token_expired()
-                try:
-                    async with asyncio.timeout(self._controls.pace.write_timeout):
-                        await context.write(response)
-                except TimeoutError:
-                    message = "The client reads the stream too slowly. Resume it from the last resume_token."
-                    raise Refusal(Reason.RATE_LIMITED, message, retry_after=_RETRY_AFTER) from None
+        writes = WriteWatch(self._controls.pace.write_timeout)
+        try:
+            async with writes, aclosing(stream(request, context)) as responses:
+                async for response in responses:
+                    if call.expiry is not None and self._authenticator.has_expired(call.expiry, self._clock.now()):
+                        raise token_expired()
+                    writes.begin()
+                    await context.write(response)
+                    writes.end()
+        except TimeoutError:
+            if not writes.has_expired:
+                raise
+            message = "The client reads the stream too slowly. Resume it from the last resume_token."
+            raise Refusal(Reason.RATE_LIMITED, message, retry_after=_RETRY_AFTER) from None
 
     async def _identify(self, policy: Policy, metadata: Iterable[tuple[str, str | bytes]]) -> Caller:
         now = self._clock.now()

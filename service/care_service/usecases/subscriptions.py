@@ -44,7 +44,8 @@ class Subscription:
     def __init__(self, heartbeat: float) -> None:
         self._heartbeat = heartbeat
         self._news = asyncio.Event()
-        self._last_sent = asyncio.get_running_loop().time()
+        self._loop = asyncio.get_running_loop()
+        self._last_sent = self._loop.time()
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
@@ -55,11 +56,11 @@ class Subscription:
     @property
     def is_silent(self) -> bool:
         """Whether a heartbeat is due."""
-        return asyncio.get_running_loop().time() >= self._last_sent + self._heartbeat
+        return self._loop.time() >= self._last_sent + self._heartbeat
 
     def mark_sent(self) -> None:
         """Records that the stream sent a message."""
-        self._last_sent = asyncio.get_running_loop().time()
+        self._last_sent = self._loop.time()
 
     def notify(self, through: FeedPosition) -> None:
         """Announces that there may be changes up to `through`."""

@@ -108,4 +108,18 @@ EDITS: Final = (
         "",
         ("tests/unit/service/test_subscriptions.py::test_a_stream_that_leaves_does_not_end_the_read_of_the_others",),
     ),
+    Edit(
+        "a stream whose client does not read stays open",
+        "service/care_service/rpc/write_watch.py",
+        "            self._timeout.reschedule(deadline)\n",
+        "            self._begin = None\n",
+        ("tests/unit/service/test_write_watch.py::test_a_write_that_takes_too_long_ends_the_block",),
+    ),
+    Edit(
+        "a write has the rest of the time of an earlier one",
+        "service/care_service/rpc/write_watch.py",
+        "if deadline > self._loop.time():",
+        "if False:",
+        ("tests/unit/service/test_write_watch.py::test_each_write_may_take_the_whole_limit",),
+    ),
 )
