@@ -26,8 +26,9 @@ _SOURCES: Final[list[str]] = _PROJECT["tool"]["hatch"]["build"]["dev-mode-dirs"]
 _TYPE_CACHE: Final = ".mypy_cache"
 _FIRST_FAILURE: Final = re.compile(r"^(?:FAILED|ERROR) (\S+)", re.MULTILINE)
 _FIRST_TYPE_ERROR: Final = re.compile(r"^(\S+?:\d+): error:", re.MULTILINE)
-_LIMIT: Final = 600
-"""Seconds for one check. A test that waits because of an edit is stopped earlier, by its own timeout."""
+_LIMIT: Final = 240
+"""Seconds for one check. A test that waits because of an edit is stopped earlier by its own timeout, unless its cleanup
+waits too."""
 _GRACE: Final = 30
 """Seconds in which a stopped check can end the servers that it started."""
 
