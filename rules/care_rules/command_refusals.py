@@ -30,19 +30,28 @@ def explain_refusal(
             metadata = {"method": command.value, "roles": ",".join(sorted(caller.roles)), "allowed": "agent,supervisor"}
             return Refusal(reason, f"{command} needs the role agent or supervisor.", metadata)
         case Reason.TICKET_CLOSED:
-            return Refusal(
-                reason, "The ticket is CLOSED. A closed ticket can't be changed.", metadata | status_keys(ticket.status)
-            )
+            message = "The ticket is CLOSED. A CLOSED ticket can't be changed or reopened. Create a new ticket instead."
+            return Refusal(reason, message, metadata | status_keys(ticket.status))
         case Reason.UNASSIGNED:
             return Refusal(reason, "The ticket has no assignee. Take it first.", metadata)
         case Reason.NOT_ASSIGNEE:
-            return Refusal(reason, f"The ticket is assigned to {assignee}.", metadata | {"assignee": assignee})
+            message = (
+                f"The ticket is assigned to {assignee}. "
+                "Ask the assignee, or ask a supervisor to assign it to you with AssignTicket."
+            )
+            return Refusal(reason, message, metadata | {"assignee": assignee})
         case Reason.ALREADY_ASSIGNED:
-            message = f"The ticket is already assigned to {assignee}."
+            message = (
+                f"The ticket is already assigned to {assignee}. "
+                "Ask the assignee, or ask a supervisor to assign it to you with AssignTicket."
+            )
             return Refusal(reason, message, metadata | {"assignee": assignee})
         case Reason.NOT_ASSIGNABLE:
             agent = names.agent(ticket.organization, snapshot.agent.id if snapshot.agent else caller.id)
-            message = f"Tickets can't be assigned to {agent}, because Agent.can_be_assignee is false."
+            message = (
+                f"Tickets can't be assigned to {agent}, because its can_be_assignee is false. "
+                "Assign the ticket to another agent."
+            )
             return Refusal(reason, message, metadata | {"agent": agent})
         case Reason.NO_REVIEW:
             return Refusal(reason, "The ticket has no review to reply to. Use AddContact.", metadata)

@@ -80,7 +80,10 @@ def end_recovery(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision:
-    """Fires a trigger that ends the target recovery, and wakes its workflow, which then removes the public link."""
+    """Ends the target recovery with `trigger`, and wakes the recovery's workflow.
+
+    The workflow then removes the link from the public reply, if the reply shows it.
+    """
     before = _target_recovery(snapshot)
     ended = move_recovery(before, RECOVERY.fire(before.state, trigger), now)
     after = bump_version(snapshot.ticket, ended, now)

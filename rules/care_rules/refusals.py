@@ -113,7 +113,10 @@ def not_found(resource: str) -> Refusal:
 
 def time_limit_exceeded() -> Refusal:
     """Returns the refusal of a call that reached a time limit of the service, for the call or for one statement."""
-    message = "The call took too long. Narrow the request, or retry with the same request_id."
+    message = (
+        "The call took too long. If it reads, narrow it, for example with a filter. "
+        "If it writes, retry it unchanged with the same request_id: the write may have succeeded."
+    )
     return Refusal(Reason.TIME_LIMIT_EXCEEDED, message)
 
 

@@ -60,8 +60,14 @@ _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete
         FormState.ANSWERED: None,
         FormState.CLOSED: None,
         FormState.EXPIRED: (Reason.LINK_EXPIRED, "This form has expired."),
-        FormState.WITHDRAWN: (Reason.LINK_WITHDRAWN, "The business has withdrawn this form."),
-        FormState.REPLACED: (Reason.LINK_WITHDRAWN, "The business has reached the customer in another way."),
+        FormState.WITHDRAWN: (
+            Reason.LINK_WITHDRAWN,
+            "This form is no longer available: the business withdrew it, or the review site refused the reply.",
+        ),
+        FormState.REPLACED: (
+            Reason.LINK_WITHDRAWN,
+            "This form is no longer available: the business has entered the customer's contact itself.",
+        ),
     },
 )
 """Why a form accepts no answer; None if it accepts one."""

@@ -90,10 +90,10 @@ class Walkthrough:
         page = review_page_url(self._stack.urls.review_site, ORGANIZATION, review.external_id)
         reply = f"{self._stack.urls.review_site}/v1/{ORGANIZATION}/reviews/{quote(review.external_id, safe='')}/reply"
 
-        async def retracted() -> bool | None:
+        async def check_retracted() -> bool | None:
             return None if await has_form_link(self._http, reply, self._stack.urls.web) else True
 
-        await poll_until("the removal of the link from the public reply", retracted)
+        await poll_until("the removal of the link from the public reply", check_retracted)
         self._report("The link has been removed from the public reply")
         return await self._result(ticket, recovery, page)
 
@@ -188,7 +188,7 @@ class Walkthrough:
 
         link = await poll_until("the email with the link to the chat", lambda: chat_link(0))
         await post_chat_message(self._http, link, "Would Tuesday at nine suit you?")
-        self._report("The customer has followed the private link in an email and posted a message on its page")
+        self._report("The customer has opened the chat with the private link in an email, and posted a message")
         reply = conversations.SendMessageRequest(parent=ticket.name, text="Yes. A table by the window is yours.")
         await self._agent.conversations.SendMessage(reply)
         await poll_until("the email with the reply", lambda: chat_link(1))
@@ -197,11 +197,11 @@ class Walkthrough:
     async def _wait_for_state(self, recovery: str, state: recovery_pb2.RecoveryState.ValueType) -> None:
         request = conversations.GetRecoveryRequest(name=recovery)
 
-        async def reached() -> bool | None:
+        async def check_reached() -> bool | None:
             found = (await self._agent.conversations.GetRecovery(request)).recovery
             return True if found.state == state else None
 
-        await poll_until(f"{recovery_pb2.RecoveryState.Name(state)} of {recovery}", reached)
+        await poll_until(f"{recovery_pb2.RecoveryState.Name(state)} of {recovery}", check_reached)
 
     async def _close(self, ticket: Ticket) -> None:
         note = conversations.AddNoteRequest(parent=ticket.name, text="Offered a free breakfast; the customer is happy.")

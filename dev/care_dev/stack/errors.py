@@ -1,4 +1,4 @@
-"""The error that the stack raises. Its text is one line for a person, and says what to do."""
+"""The error that the stack raises. Its text is for a person: what is wrong and, where possible, what to do."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ _ADVICE: Final = {
 
 
 class StackError(Exception):
-    """The stack or a part of it cannot run. `str(error)` is one line for the console."""
+    """The stack, or a command that uses it, failed. `str(error)` is for the console, and may have several lines."""
 
 
 @contextmanager
 def convert_os_errors(path: Path) -> Iterator[None]:
-    """Turns an OSError of the block into a StackError that names `path`, a file or folder in the home folder."""
+    """Turns an OSError of the block into a StackError that names `path`: the home folder, or something in it."""
     try:
         yield
     except OSError as error:

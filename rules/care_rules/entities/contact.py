@@ -12,7 +12,7 @@ from care_rules.entities.message import Channel
 
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A customer's addresses, brought by a recovery."""
+    """A customer's name, addresses and message, given for one recovery by the customer, an agent or a service."""
 
     organization: str
     ticket_number: int
@@ -25,9 +25,9 @@ class Contact:
     phone: str
     message: str
     key_id: str
-    """The id of the key for its chat link's token. Set when the chat opens, and empty before."""
+    """The id of the key that signs the contact's chat link. Empty until the chat opens."""
     verify_time: datetime | None
-    """When the chat's link was first used."""
+    """When the contact's chat link was first used. A contact created from a chat message copies the earlier value."""
     create_time: datetime
 
     def address(self, channel: Channel) -> str:

@@ -40,7 +40,7 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class NameEquals:
-    """A field contains the name of this resource."""
+    """A field is the name of a resource. The resource is given by its organization and id."""
 
     field: str
     organization: str
@@ -65,7 +65,7 @@ class Equals:
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """A field has a value for which the comparison is true. The comparator is one of =, <, <=, >, >=."""
+    """A field has a value, and it compares with `value` as `comparator` says: =, <, <=, > or >=."""
 
     field: str
     comparator: Comparator

@@ -31,7 +31,8 @@ class Authenticator:
         """
         values = [value for key, value in metadata if key == "authorization"]
         if not values:
-            raise Refusal(Reason.TOKEN_MISSING, "Send a bearer token in the metadata: authorization: Bearer <token>.")
+            message = "The call has no bearer token. Send the metadata `authorization: Bearer <token>`."
+            raise Refusal(Reason.TOKEN_MISSING, message)
         value = values[0] if isinstance(values[0], str) else ""
         scheme, _, token = value.partition(" ")
         if scheme.lower() != "bearer" or not token:

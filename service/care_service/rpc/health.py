@@ -1,4 +1,4 @@
-"""The health status for clients and load balancers (grpc.health.v1): of each service and of the whole server."""
+"""The health status of each service and of the whole server, for clients and load balancers (grpc.health.v1)."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Health(health.aio.HealthServicer):
         self._metrics = metrics
         self._responses: dict[str, HealthCheckResponse] = {}
         self._changed = asyncio.Event()
-        """Set by the next change. The change replaces it with a new event."""
+        """Set at the next change of a status, and then replaced by a new event."""
         self._is_draining = False
 
     async def start(self) -> None:
@@ -38,7 +38,10 @@ class Health(health.aio.HealthServicer):
         await self._set_all(self._services, is_serving=True)
 
     async def set_database_state(self, *, is_reachable: bool) -> None:
-        """Sets the services that need the database to SERVING or NOT_SERVING."""
+        """Sets the status of the whole server, and of the services that depend on the database.
+
+        The status is SERVING if the database is reachable, and NOT_SERVING otherwise. Changes nothing during a drain.
+        """
         if not self._is_draining:
             await self._set_all(self._dependent, is_serving=is_reachable)
 

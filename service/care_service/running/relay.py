@@ -1,8 +1,8 @@
 """The relay: claims outbox rows and wakes their workflows. Any number of replicas may run it.
 
-A row says only "wake this workflow". A running workflow is poked, any other is started. Order and repetition make no
-difference. While Temporal is unreachable, rows wait, and all RPCs of the service keep working. A row that Temporal
-keeps refusing is parked for an operator.
+A row says only "wake this workflow". If the workflow is running, it gets a signal (a poke). Otherwise it is started.
+Order and repetition make no difference. While Temporal is unreachable, rows wait, and all RPCs of the service keep
+working. A row that Temporal keeps refusing is parked for an operator.
 """
 
 from __future__ import annotations
@@ -37,14 +37,14 @@ _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
 _PARK_AFTER: Final = 5
-"""Attempts before a refused row is parked. Some refusals end with a restart or an upgrade of the server."""
+"""How many refusals park a row. Not fewer, because a restart or an upgrade of Temporal resolves some refusals."""
 _REFUSALS: Final = frozenset(
     {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
 )
 """Errors that concern one row, and can park it. Others concern all rows: no namespace, no permission, overload."""
-_AWAY: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
-_REFUSALS_OF_ALL: Final = frozenset(status.name for status in RPCStatusCode if status not in _AWAY)
-"""Errors of a Temporal that is reachable, but wakes no workflow."""
+_UNREACHABLE: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
+_RESPONSES: Final = frozenset(status.name for status in RPCStatusCode if status not in _UNREACHABLE)
+"""The statuses that come from Temporal itself, and so show that it is reachable."""
 _CHECK_AFTER: Final = 10.0
 """Seconds without a response from Temporal after which its health is checked."""
 
@@ -53,7 +53,10 @@ class Waker(Protocol):
     """Wakes one workflow."""
 
     async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
-        """Starts a new workflow with `plan` if it is given. Raises RPCError if Temporal is unreachable or refuses."""
+        """Signals the workflow if it runs; starts it otherwise, with `plan` or, by default, with its stored plan.
+
+        Raises RPCError if Temporal is unreachable or refuses.
+        """
         ...
 
     async def check(self) -> None:
@@ -87,7 +90,7 @@ class _Failure:
     code: str
     """The status or the exception type."""
     is_refusal: bool
-    """Whether Temporal refused this row; otherwise the failure concerns all rows."""
+    """Whether the failure concerns only this row; otherwise it concerns all rows."""
 
 
 _Workflow: TypeAlias = tuple[str, str, int, UUID | None]
@@ -107,20 +110,23 @@ class Relay:
         self._hint = asyncio.Event()
         self._reachable = True
         self._refuses = False
-        """Whether Temporal is reachable but wakes no workflow: no namespace, no permission. Only a wake clears this."""
+        """Whether Temporal is reachable but wakes no workflow: no namespace, no permission.
+
+        A successful health check doesn't clear this, because it checks neither.
+        """
         self._refusals: Counter[tuple[str, int]] = Counter()
-        """How often this relay's rows were refused. Attempts while Temporal was unreachable don't count."""
+        """How many refusals this relay has seen, by row. Attempts while Temporal was unreachable don't count."""
         self._heard = monotonic()
         """When Temporal last responded, or was last found unreachable."""
         self._end = asyncio.Event()
         self._early: dict[_Workflow, asyncio.Task[Wake | _Failure]] = {}
-        """The starts that did not wait for their rows, until the rows are found."""
+        """Starts made before their rows were claimed. Each is kept until a poll claims its row or finds no rows."""
 
     def hint(self, new: Sequence[NewWorkflow] = ()) -> None:
-        """Requests a poll now. Called after each commit that wrote to the outbox.
+        """Requests a poll now. The service's calls use it after each commit that wrote to the outbox.
 
-        The workflows of `new` are started at once, without waiting until their rows are claimed. The commit wrote rows
-        for them, which are then only deleted.
+        While workflows can be woken, starts those of `new` at once, up to `_BATCH`. Their rows are claimed later. If
+        the start succeeded, they are then only deleted.
         """
         if self._reachable:
             for wake, plan in new[: _BATCH - len(self._early)]:
@@ -138,7 +144,7 @@ class Relay:
             self._hint.clear()
             try:
                 busy = await self.turn()
-            except Exception as error:  # noqa: BLE001 - if the relay ended, no later step would happen
+            except Exception as error:  # noqa: BLE001 - a failure must not end the relay
                 _LOG.warning("outbox relay failed", reason=failure_reason(error))
                 busy = False
             if not busy and not self._end.is_set():
@@ -162,11 +168,11 @@ class Relay:
             for wake in done:
                 self._refusals.pop((wake.organization, wake.id), None)
             self._metrics.count_wakes("woken", len(done))
-        hopeless = [failure for failure in failures if failure.is_refusal and self._refused(failure.wake)]
+        hopeless = [failure for failure in failures if failure.is_refusal and self._count_refusal(failure.wake)]
         await self._park(hopeless)
         await self._give_back([failure.wake for failure in failures if failure not in hopeless])
-        away = next((failure.code for failure in failures if not failure.is_refusal), None)
-        self._note(away, rows=len(failures))
+        shared = next((failure.code for failure in failures if not failure.is_refusal), None)
+        self._note(shared, rows=len(failures))
         return bool(done)
 
     async def _finish(self, wake: Wake) -> Wake | _Failure:
@@ -190,7 +196,7 @@ class Relay:
             contexts.detach(attached)
         return wake
 
-    def _refused(self, wake: Wake) -> bool:
+    def _count_refusal(self, wake: Wake) -> bool:
         """Counts a refusal of a row. Returns whether to park the row."""
         key = (wake.organization, wake.id)
         self._refusals[key] += 1
@@ -232,7 +238,7 @@ class Relay:
         try:
             await self._waker.check()
         except RPCError as error:
-            if error.status in _AWAY:
+            if error.status in _UNREACHABLE:
                 self._note(error.status.name)
                 return
         except Exception as error:  # noqa: BLE001 - a client that never connected raises other types
@@ -250,7 +256,7 @@ class Relay:
         elif failure is None and not self._reachable:
             _LOG.info("workflows can be woken again")
         self._reachable = failure is None
-        self._refuses = failure in _REFUSALS_OF_ALL
+        self._refuses = failure in _RESPONSES
         self._metrics.degraded.set(not self._reachable)
 
     async def _rest(self) -> None:

@@ -21,31 +21,34 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Returns credentials that each new connection reads from the present files.
+    """Returns the server's credentials. Before each handshake, gRPC reads the files again if they have changed.
 
-    Raises ConfigurationError if the files are not valid. If they become invalid later, logs that, and keeps using the
-    last valid ones.
+    Raises ConfigurationError if the files are not valid now. If they become invalid later, a warning is logged, and the
+    last valid ones stay in use.
     """
-    watched = _Watched(files)
+    watcher = _FileWatcher(files)
     # The stubs do not know that None means "no change".
-    changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", watched.changed)
+    read_if_changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", watcher.read_if_changed)
     required = files.client_ca is not None
-    return grpc.dynamic_ssl_server_credentials(watched.first, changed, require_client_authentication=required)
+    return grpc.dynamic_ssl_server_credentials(watcher.first, read_if_changed, require_client_authentication=required)
 
 
-class _Watched:
+class _FileWatcher:
     """Reads the files again when they change."""
 
     def __init__(self, files: TlsFiles) -> None:
         self._files = files
-        # gRPC calls `changed` from its own threads.
+        # gRPC calls `read_if_changed` from its own threads.
         self._lock = Lock()
-        # Before the content, so that a file that is replaced in between is read again.
+        # The stamp is taken before the files are read. A file that is replaced in between is then read again.
         self._seen = _stamp(files)
         self.first = _read(files)
 
-    def changed(self) -> grpc.ServerCertificateConfiguration | None:
-        """Returns the content if it has changed and is valid; None otherwise. gRPC calls it before each handshake."""
+    def read_if_changed(self) -> grpc.ServerCertificateConfiguration | None:
+        """Returns the new configuration if the files have changed and are valid; None otherwise.
+
+        gRPC calls this method before each handshake.
+        """
         with self._lock:
             stamp = _stamp(self._files)
             if stamp == self._seen:
@@ -72,7 +75,10 @@ def _stamp(files: TlsFiles) -> Stamp:
 
 
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
-    """Reads and checks the files. Raises ConfigurationError. gRPC itself would fail each handshake without an error."""
+    """Reads and checks the files. Raises ConfigurationError if they are not valid.
+
+    gRPC does not check them: with invalid files, each handshake would fail, and nothing would say why.
+    """
     chain, key = _content("CERTIFICATE", files.certificate), _content("KEY", files.key)
     certificates = _certificates("CERTIFICATE", files.certificate, chain)
     try:

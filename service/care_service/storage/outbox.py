@@ -1,4 +1,8 @@
-"""The outbox: rows that name workflows to wake. Commits write them with the change, and relays claim them."""
+"""The outbox: each row names a workflow to wake.
+
+A commit writes rows in the transaction of its change. The reconciler writes rows for workflows that it finds missing.
+Relays claim the rows.
+"""
 
 from __future__ import annotations
 
@@ -11,11 +15,11 @@ from uuid import UUID
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import IS_OPEN, NEEDS_REVIEW_SITE
 
-# A claim is a short UPDATE that sets when the claim ends, not a lock during the call to Temporal. A long transaction
-# would stall the change feed, and a slow relay would block the others. With SKIP LOCKED, relays don't wait for each
-# other's claims.
+# A claim is a short UPDATE that sets when the claim ends. A lock held during the call to Temporal would need a long
+# transaction, which would stall the change feed, and a slow relay would block the others. With SKIP LOCKED, relays
+# don't wait for each other's claims.
 CLAIM: Final = f"""
-    -- Claims outbox rows that are due, the oldest first, with the data that the relay needs to wake their workflows.
+    -- Claims outbox rows that are due, the longest due first. Returns the data that wakes their workflows.
     -- $1: how many rows at most; $2: the duration of the claim, during which no other relay gets them
     WITH due AS (
       SELECT organization, id FROM outbox
@@ -75,7 +79,7 @@ UNPARK: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A claimed row: the workflow to wake."""
+    """A workflow to wake: of a claimed row, or of a commit whose row is not claimed yet (`id` is then 0)."""
 
     organization: str
     id: int
@@ -85,18 +89,18 @@ class Wake:
     resource_id: UUID | None
     """The recovery or the message; None for the ticket's own workflow."""
     attempts: int
-    """How often the row was claimed."""
+    """How many times the row was claimed, including this time. Unparking resets the number."""
     location: str | None
     is_new_workflow: bool = False
-    """Whether the commit created the workflow's resource, so that the workflow is probably not started yet."""
+    """Whether the workflow is probably not running: the commit created its resource, or the reconciler found none."""
     traceparent: str | None = None
-    """The trace that the change belongs to, as W3C Trace Context writes it."""
+    """The trace context of the change, in the `traceparent` format of W3C Trace Context."""
     next_time: datetime | None = None
     """The ticket's next deadline, if the workflow is the ticket's own."""
     needs_review_site: bool = False
-    """Whether the workflow belongs to a recovery that waits for the review site, judged by the recovery's row alone."""
+    """Whether the workflow's recovery waits for the review site. Ignores the other recoveries of the review."""
     is_closed_ticket: bool = False
-    """Whether the workflow belongs to a ticket that is CLOSED."""
+    """Whether the workflow is the ticket's own, and the ticket is CLOSED."""
 
 
 @dataclass(frozen=True, slots=True)
