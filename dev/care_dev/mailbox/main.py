@@ -11,6 +11,7 @@ import uvicorn
 from care_dev.listening import CannotStart, bound_address, listen
 from care_dev.mailbox.app import create_app
 from care_dev.mailbox.store import EmailStore
+from care_roles.http_server import HttpServer
 
 _log = logging.getLogger(__name__)
 
@@ -41,7 +42,7 @@ def run(address: str, smtp_address: str, folder: Path) -> None:
             bound_address(listener),
         )
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            HttpServer(config).run(sockets=[listener])
 
 
 def _open(folder: Path) -> EmailStore:

@@ -12,6 +12,7 @@ import uvicorn
 from care_dev.listening import CannotStart, bound_address, listen
 from care_dev.review_site.app import create_app
 from care_dev.review_site.store import ReviewStore
+from care_roles.http_server import HttpServer
 
 _log = logging.getLogger(__name__)
 
@@ -37,7 +38,7 @@ def run(address: str, database: Path) -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _log.info("The local review site listens on http://%s/", bound_address(listener))
         with suppress(KeyboardInterrupt):
-            uvicorn.Server(config).run(sockets=[listener])
+            HttpServer(config).run(sockets=[listener])
 
 
 def _open(database: Path) -> ReviewStore:
