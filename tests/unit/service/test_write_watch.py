@@ -58,6 +58,15 @@ async def test_each_write_may_take_the_whole_limit() -> None:
     assert asyncio.get_running_loop().time() >= begins[0] + LIMIT
 
 
+async def test_a_write_that_ends_in_time_after_the_timer_of_an_earlier_one_does_not_end_the_block() -> None:
+    async with WriteWatch(LIMIT) as writes:
+        writes.begin()
+        writes._check()  # as the timer of an earlier write does
+        writes.end()
+        await after(2 * LIMIT)
+    assert not writes.has_expired
+
+
 async def test_an_error_in_the_block_is_raised_as_it_is() -> None:
     writes = WriteWatch(LIMIT)
     with pytest.raises(TimeoutError, match="of the feed"):
