@@ -82,7 +82,10 @@ async def wrong_person(world: World) -> None:
 
 
 async def somebody_elses_ticket(world: World) -> None:
-    """Closes the ticket, creates one for another customer of the review, and lets the first customer write again."""
+    """Closes the ticket, creates one for another customer of the review, and lets the first customer write again.
+
+    The first customer may have an older link, which is not valid any more.
+    """
     ticket = await world.ticket_at(CONTACT_STATE_CHAT_UNLOCKED)
     agent = world.tenant.agent(await world.agent(ticket)).tickets
     await agent.CloseTicket(tickets.CloseTicketRequest(name=ticket.name))
@@ -165,7 +168,7 @@ ACTS: Final[dict[Callable[[World], Awaitable[object]], tuple[int, frozenset[str]
     unlock: (6, frozenset()),
     reject: (1, frozenset({"ILLEGAL_TRANSITION"})),
     wrong_person: (1, _NO_MORE | {"CHAT_LOCKED"}),
-    somebody_elses_ticket: (1, _NO_MORE),
+    somebody_elses_ticket: (1, _NO_MORE | _NO_CHAT),
     note: (4, _NO_MORE),
     write: (6, _NO_MORE | {"CHAT_LOCKED"}),
     post: (6, _NO_CHAT),
