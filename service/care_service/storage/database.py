@@ -108,17 +108,16 @@ class Database:
     def reads(self) -> Lease:
         """Leases a connection whose statements are planned by `PLANNER_SETTINGS`.
 
-        If the block fails, the connection is closed, because it may have settings that the block changed. Raises the
-        same refusals as `driver`.
+        Raises the same refusals as `driver`.
         """
-        return _ReadLease(self._reads)
+        return _RefusingLease(self._reads)
 
     def searches(self) -> Lease:
         """Leases the same as `reads`, for statements that may take seconds: pages and counts by a filter.
 
         They have their own connections, so that chats and streams do not wait for them.
         """
-        return _ReadLease(self._searches)
+        return _RefusingLease(self._searches)
 
     async def close(self) -> None:
         """Closes all free connections now, and each connection in use when it is released."""
@@ -144,19 +143,6 @@ class _RefusingLease(Lease):
         await super().__aexit__(kind, error, traceback)
         if error is not None and (refusal := _refusal(error)):
             raise refusal from error
-
-
-class _ReadLease(_RefusingLease):
-    """A lease whose connection is closed if the block fails."""
-
-    __slots__ = ()
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        if error is not None and self._connection is not None:
-            self._connection.terminate()
-        await super().__aexit__(kind, error, traceback)
 
 
 def _refusal(error: BaseException) -> Refusal | None:

@@ -18,7 +18,8 @@ from care_service.storage.row_estimates import estimated_rows
 _FEW: Final = 10_000
 """Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
 a million tickets, reading in order fills a page soon."""
-_SET_JOINS: Final = "SELECT " + ", ".join(f"set_config('{setting}', $1, false)" for setting in JOINS)
+_ALLOW_JOINS: Final = "SELECT " + ", ".join(f"set_config('{setting}', 'on', true)" for setting in JOINS)
+"""Changes the settings until the end of the transaction."""
 _CACHED: Final = 512
 """How many statements of each kind a process caches. Each has a few kilobytes. Building and compiling one takes several
 times as long as running it, and desks read the same pages again and again."""
@@ -86,7 +87,6 @@ async def _are_few(connection: Connection, candidates: Sequence[Compiled]) -> bo
 @asynccontextmanager
 async def all_joins(connection: Connection) -> AsyncIterator[None]:
     """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
-    await connection.execute(_SET_JOINS, "on")
-    yield
-    # Not after a failure, which closes the connection: see `Database.reads`.
-    await connection.execute(_SET_JOINS, "off")
+    async with connection.transaction():
+        await connection.execute(_ALLOW_JOINS)
+        yield

@@ -15,6 +15,7 @@ from care_rules.refusals import Refusal
 from care_service.storage import database as database_module
 from care_service.storage import ticket_plans
 from care_service.storage.database import JOINS, PLANNER_SETTINGS, Database
+from tests.support.system import eventually
 
 
 async def through_the_driver(database: Database, query: str) -> None:
@@ -93,6 +94,35 @@ async def test_a_session_keeps_its_settings_after_an_interrupted_statement(serve
                     await connection.execute("SELECT pg_sleep(5)")
     finally:
         await database.close()
+
+
+async def test_a_cancelled_search_ends_on_the_server_before_its_connection_is_used_again(
+    server: postgres.Server,
+) -> None:
+    url = server.create_database("cancelled")
+    database = Database(url, calls=1, reads=2, statement_timeout=timedelta(minutes=10))
+
+    async def search() -> None:
+        async with database.searches() as connection:
+            await connection.execute("SELECT pg_sleep(600)")
+
+    async def searches() -> int:
+        query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event = 'PgSleep'"
+        async with database.driver() as connection:
+            return int(await connection.fetchval(query))
+
+    async def runs() -> bool:
+        return await searches() == 1
+
+    searching = asyncio.create_task(search())
+    await eventually("a search that runs", runs)
+    searching.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await searching
+    async with database.searches() as connection:
+        assert await connection.fetchval("SELECT 1") == 1
+        assert await searches() == 0
+    await database.close()
 
 
 async def test_reads_do_not_wait_for_searches(server: postgres.Server) -> None:

@@ -209,9 +209,9 @@ EDITS: Final = (
     ),
     Edit(
         "a failed count leaves its planner settings to the next statement",
-        f"{_STORAGE}/database.py",
-        "            self._connection.terminate()\n",
-        "            pass\n",
+        f"{_STORAGE}/ticket_plans.py",
+        "'on', true)",
+        "'on', false)",
         (f"{_SERVICE}/test_database.py::test_a_failed_count_of_many_tickets_leaves_the_planner_as_it_was",),
     ),
 )
