@@ -155,10 +155,13 @@ class Relay:
         """Handles one batch. Returns whether it woke any workflow."""
         early = set(self._early)
         # While Temporal is unreachable, one row tests the connection for all.
-        wakes = await self._outbox.claim(_BATCH if self._reachable else 1, _CLAIM_DURATION)
-        if not wakes:
-            for workflow in early:  # another relay has claimed their rows
+        limit = _BATCH if self._reachable else 1
+        wakes = await self._outbox.claim(limit, _CLAIM_DURATION)
+        if len(wakes) < limit:
+            # No other row is due, so another relay has claimed the rows of these.
+            for workflow in early.difference(map(_workflow_of, wakes)):
                 self._early.pop(workflow, None)
+        if not wakes:
             return False
         outcomes = await asyncio.gather(*(self._finish(wake) for wake in wakes))
         failures = [outcome for outcome in outcomes if isinstance(outcome, _Failure)]

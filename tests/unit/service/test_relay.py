@@ -29,6 +29,7 @@ class Rows:
         self._failures = list(failures)
         self._attempts = 0
         self.waiting = True
+        self.row = WAKE
         self.released: list[timedelta] = []
         self.limits: list[int] = []
         """The limit of each claim."""
@@ -40,7 +41,7 @@ class Rows:
         if self._failures:
             raise self._failures.pop()
         self.limits.append(limit)
-        rows = [replace(WAKE, attempts=self._attempts + 1)] if self.waiting else []
+        rows = [replace(self.row, attempts=self._attempts + 1)] if self.waiting else []
         self._attempts += len(rows)
         self.waiting = False
         return rows
@@ -187,7 +188,7 @@ class RowsOfNew(Rows):
     """An outbox with the row of a new workflow."""
 
     async def claim(self, limit: int, lease: timedelta) -> Sequence[Wake]:
-        return [replace(NEW, id=each.id) for each in await super().claim(limit, lease)]
+        return [replace(each, is_new_workflow=True) for each in await super().claim(limit, lease)]
 
 
 async def test_a_new_workflow_is_started_before_its_row_is_claimed_and_only_once() -> None:
@@ -237,6 +238,28 @@ async def test_a_start_whose_row_another_relay_claimed_is_forgotten() -> None:
     rows.waiting = True  # the other relay gave up
     assert await relay.turn()
     assert len(temporal.traces) == 2
+
+
+async def test_a_start_whose_row_another_relay_claimed_is_forgotten_while_other_rows_are_claimed() -> None:
+    rows, temporal = RowsOfNew(), Temporal()
+    relay = Relay(rows, temporal, Metrics())
+    other = replace(NEW, id=0, resource_id=UUID(int=9))
+    relay.hint([NewWorkflow(replace(NEW, id=0)), NewWorkflow(other)])
+    assert await relay.turn()  # claims the first row only
+    assert len(temporal.traces) == 2
+    rows.waiting, rows.row = True, replace(WAKE, resource_id=other.resource_id)  # the other relay gave up
+    assert await relay.turn()
+    assert len(temporal.traces) == 3
+
+
+async def test_at_most_a_batch_is_started_early() -> None:
+    rows, temporal = RowsOfNew(), Temporal()
+    rows.waiting = False
+    relay = Relay(rows, temporal, Metrics())
+    relay.hint([NewWorkflow(replace(NEW, id=0, resource_id=UUID(int=number))) for number in range(60)])
+    await temporal.woken.wait()
+    assert not await relay.turn()
+    assert len(temporal.traces) == rows.limits[0] < 60
 
 
 async def test_nothing_is_started_early_while_temporal_is_unreachable() -> None:
