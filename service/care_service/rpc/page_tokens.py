@@ -31,7 +31,8 @@ def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT])
         return None
     try:
         found, *key = json.loads(urlsafe_b64decode(token + "=" * (-len(token) % 4)))
-        if found != scope or not all(isinstance(part, str | int) for part in key):
+        # Not isinstance: true and false are ints in Python, but not in SQL.
+        if found != scope or not all(type(part) in {str, int} for part in key):
             raise ValueError("token of another list")
         return parse(key)
     except (ValueError, TypeError, IndexError, OverflowError, RecursionError) as error:

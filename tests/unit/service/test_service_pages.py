@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import pytest
 from google.protobuf.duration_pb2 import Duration
 from google.protobuf.wrappers_pb2 import StringValue
@@ -33,6 +35,14 @@ def test_a_token_is_refused_in_another_scope() -> None:
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(Refusal) as caught:
         read_token(text, "tickets", list)
+    assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
+
+
+@pytest.mark.parametrize("part", [True, False, None, 1.5, [1], {"number": 1}])
+def test_a_part_that_is_neither_a_text_nor_a_number_is_refused(part: object) -> None:
+    token = make_token("tickets", cast("int", part))
+    with pytest.raises(Refusal) as caught:
+        read_token(token, "tickets", list)
     assert caught.value.reason is Reason.INVALID_PAGE_TOKEN
 
 
