@@ -181,6 +181,10 @@ class Chance:
     async def round(self) -> None:
         """Plays several stories at once, with up to three kills one after the other."""
         stories = [Story(await Scenario.open(self._system)) for _ in range(self._random.randint(3, 8))]
+        for story in stories:
+            # Before the kills: the site may be killed while it answers the test itself.
+            if self._random.random() < 1 / 2:
+                await story.scenario.site.set_behavior("slow", SLOW)
         kills = [self._random.choice(PARTS) for _ in range(self._random.randint(1, 3))]
         await asyncio.gather(self._kill(kills), *(self._play(story) for story in stories))
         await asyncio.gather(*(story.complete() for story in stories))
@@ -192,8 +196,6 @@ class Chance:
             await self._system.processes.back()
 
     async def _play(self, story: Story) -> None:
-        if self._random.random() < 1 / 2:
-            await story.scenario.site.set_behavior("slow", SLOW)
         await self._pause()
         await story.send()
         for _ in range(self._random.randint(0, 2)):
