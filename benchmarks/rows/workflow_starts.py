@@ -88,4 +88,4 @@ async def _delay(collector: Collector, known: set[str]) -> float | None:
 
 
 def _is_start(span: Span) -> bool:
-    return span.name in (f"StartWorkflow:{TICKET_WORKFLOW}", f"SignalWithStartWorkflow:{TICKET_WORKFLOW}")
+    return span.name == f"StartWorkflow:{TICKET_WORKFLOW}"
