@@ -1,7 +1,7 @@
-"""Prometheus metrics of the service. Labels are terms of the contract, never personal data or names of customers.
+"""Prometheus metrics of the service. No label contains personal data.
 
 docs/operating.md describes each metric. If `PROMETHEUS_MULTIPROC_DIR` is set before this module is imported, the
-library keeps all values in files there, and another process merges them (see `care_service.running.supervisor`).
+library keeps all values in files in that directory. The supervisor (`care_service.running.supervisor`) merges them.
 """
 
 from __future__ import annotations
@@ -17,9 +17,9 @@ from care_rules.decision import Decision
 from care_rules.lifecycle import RecoveryState
 
 _SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
-"""Upper bounds of call durations. Most calls take a few milliseconds, and none more than CARE_MAX_CALL_TIME."""
+"""Upper bounds of the duration buckets. Most calls take a few milliseconds. CARE_MAX_CALL_TIME limits all calls."""
 _NEW: Final = "NEW"
-"""The source state of a new ticket."""
+"""The source state in the transition of a new ticket."""
 
 Merge = Literal["livesum", "livemax", "livemostrecent"]
 """How the values of several processes are merged."""
@@ -107,7 +107,7 @@ class Metrics:
             "care_build_info", "Always 1; the labels hold the versions.", "livemax", ("version", "python")
         ).labels(version("review-care"), python_version()).set(1)
         self._gauge("care_processes", "Running processes of this service.", "livesum").set(1)
-        # A label lookup costs more than the count itself.
+        # Caches of labeled metrics, because looking up labels costs more than counting.
         self._calls_of: dict[tuple[str, str, str], Counter] = {}
         self._seconds_of: dict[str, Histogram] = {}
 
@@ -148,7 +148,7 @@ def transitions(decision: Decision) -> list[tuple[str, str, str]]:
     found = []
     if (status := changes.get("status")) is not None:
         found.append(("status", status.before or _NEW, status.after))
-    # The activity holds the state of the recovery that was live, and that of a recovery that ended.
+    # The activity has the recovery's previous state in `recovery.state`, or else in `contact_state`.
     before = changes.get("recovery.state") or changes.get("contact_state")
     if decision.recovery is not None and before is not None and before.before != decision.recovery.state:
         found.append(("recovery", before.before, decision.recovery.state.value))

@@ -24,10 +24,10 @@ class Authenticator:
         self._verifier = Verifier(keys.current, self._development, rules)
 
     async def authenticate(self, metadata: Iterable[tuple[str, str | bytes]], now: datetime) -> VerifiedToken:
-        """Returns the caller, and when the token expires.
+        """Returns the caller, and the times between which the token is valid.
 
-        Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED, and with TOKEN_KEYS_UNAVAILABLE if the token's key
-        is unknown and the issuer's keys can't be fetched.
+        Refuses with TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED if the token is missing, invalid or expired. Refuses
+        with TOKEN_KEYS_UNAVAILABLE if the token's key is unknown and the issuer's keys can't be fetched.
         """
         values = [value for key, value in metadata if key == "authorization"]
         if not values:
@@ -45,7 +45,7 @@ class Authenticator:
         return verified
 
     def has_expired(self, expiry: float, now: datetime) -> bool:
-        """Tells whether `expiry`, a Unix time as in `VerifiedToken.expiry`, has passed. Allows for the leeway."""
+        """Tells whether a token with this `expiry`, a Unix time, has expired at `now`. Allows for the leeway."""
         return expiry <= now.timestamp() - self._rules.leeway.total_seconds()
 
     async def _verify_token(self, token: str) -> VerifiedToken:
@@ -63,7 +63,7 @@ class Authenticator:
 
     def _verify(self, token: str) -> VerifiedToken:
         if self._verifier.keys is not self._keys.current:
-            # The old verifier remembers tokens that may be signed with a removed key.
+            # The old verifier caches tokens, and a removed key may have signed them.
             self._verifier = Verifier(self._keys.current, self._development, self._rules)
         return self._verifier.verify(token)
 

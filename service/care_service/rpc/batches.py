@@ -24,7 +24,7 @@ _BATCH_FAILURES: Final = frozenset({grpc.StatusCode.UNAVAILABLE, grpc.StatusCode
 
 
 class Item(Protocol):
-    """A request of the single method."""
+    """An item of a batch: a request of the method that serves one item."""
 
     request_id: str
 
@@ -42,7 +42,7 @@ class Batch(Protocol[ItemT_co]):
 
     @property
     def requests(self) -> Sequence[ItemT_co]:
-        """The items, each a request of the single method."""
+        """The items, each a request of the method that serves one item."""
         ...
 
 
@@ -55,8 +55,9 @@ async def serve_each(
     """Returns the status of each item, and its response if it succeeded, in the order of the request.
 
     `belongs_to` tells whether an item belongs to the batch's parent. Refuses the whole batch with INVALID_FIELD, and
-    serves nothing, if an item does not, or if the batch does not have 1 to MAX_ITEMS items. If the database is
-    unavailable or a time limit is reached, raises that refusal; the items before it have been served.
+    serves nothing, if an item belongs to another parent, or if the batch does not have 1 to MAX_ITEMS items. If an item
+    fails because the database is unavailable or a time limit is reached, refuses the call for the same reason. The
+    items before it remain done.
     """
     fields = Fields()
     organization = fields.name("parent", batch.parent, names.parse_organization, "")
@@ -85,7 +86,10 @@ async def _serve_item(item: ItemT, serve: Callable[[ItemT], Awaitable[ResponseT]
 
 
 def _with_request_id(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
-    """Gives an item a request id derived from the batch's, so that a repeat of the batch repeats its items."""
+    """Returns the item with a request id.
+
+    If it has none, the id is derived from the batch's id. So a repeat of the batch uses the same ids for its items.
+    """
     if batch_id is None or item.request_id:
         return item
     copied = deepcopy(item)
@@ -94,7 +98,10 @@ def _with_request_id(item: ItemT, batch_id: UUID | None, index: int) -> ItemT:
 
 
 def ticket_belongs_to(name: str, organization: str) -> bool:
-    """Tells whether a ticket belongs to an organization. An invalid name does: only its item is refused."""
+    """Tells whether a ticket belongs to an organization.
+
+    Returns True for an invalid name. Then only the item with this name is refused, not the batch.
+    """
     try:
         return names.parse_ticket(name).organization == organization
     except BadNameError:

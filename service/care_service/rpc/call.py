@@ -1,4 +1,4 @@
-"""The call in progress: who calls, and when. The interceptor sets it, and handlers read it."""
+"""The call in progress: who calls, and when. The interceptor sets the call, and handlers read it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class Call:
     """The full name, such as `care.v1.TicketService/GetTicket`."""
     caller: Caller
     now: datetime
-    """The time of the call, in UTC. Everything that the call does has this time."""
+    """The time of the call, in UTC. Everything that the call writes has this time."""
     expiry: float | None = None
     """When the token expires, as a Unix time; None if the method needs no token."""
 

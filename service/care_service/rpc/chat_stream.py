@@ -38,9 +38,10 @@ class ChatStreams:
         """How many streams are open, by contact."""
 
     async def watch(self, request: pb.WatchChatRequest, now: datetime) -> AsyncGenerator[pb.WatchChatResponse, None]:
-        """Yields the messages of a chat after the request's resume token, and its states.
+        """Yields the messages of a chat after the request's resume token, and the changes of the chat's state.
 
-        Refuses with LINK_UNKNOWN, and with RATE_LIMITED if the link has too many streams.
+        Refuses with LINK_UNKNOWN if the link is not valid, with INVALID_PAGE_TOKEN if the resume token is not, and with
+        RATE_LIMITED if the link has too many streams.
         """
         chat = await chats.open_chat(self._store, self._links, request.token, now)
         ticket = chat.base.ticket
@@ -52,7 +53,7 @@ class ChatStreams:
                 while not subscription.has_ended:
                     rows: Sequence[Message] = ()
                     if has_news:
-                        # Loaded each time, so that a contact that was rejected in the meantime sees nothing more.
+                        # The chat is loaded each time, so that a rejected contact sees no further messages.
                         chat = await chats.load_chat(self._store, self._links, request.token, now)
                         rows = await self._reader.chat_messages_after(chat, place, _BATCH)
                         place = (rows[-1].activity_number, rows[-1].ordinal) if rows else place
@@ -65,7 +66,7 @@ class ChatStreams:
 
     @contextmanager
     def _one_stream(self, contact: UUID) -> Iterator[None]:
-        """Counts a stream while the block runs. Refuses with RATE_LIMITED above the limit of one link."""
+        """Counts a stream while the block runs. Refuses with RATE_LIMITED if the link has too many streams."""
         if self._open[contact] >= _STREAMS:
             message = "Too many streams are open with this link. Close one, or try again later."
             raise Refusal(Reason.RATE_LIMITED, message, retry_after=_STREAMS_WAIT)
@@ -84,12 +85,12 @@ def chat_state(chat: ChatSnapshot) -> pb.ChatState.ValueType:
 
 
 def chat_place(key: list[str | int]) -> tuple[int, int]:
-    """Reads a place in a chat from a token's key: the number of the activity, and of the message within it."""
+    """Reads a place in a chat from a token's key: an activity's number, and a message's number in that activity."""
     return page_tokens.number(key[0]), page_tokens.number(key[1])
 
 
 def chat_resume_token(chat: ChatSnapshot, place: tuple[int, int] | None) -> str:
-    """Returns the token to resume a stream after `place`. Empty if there is no message yet."""
+    """Returns the token that resumes a stream after `place`. The token is empty if there is no message yet."""
     return page_tokens.make_token(_scope(chat), *place) if place else ""
 
 

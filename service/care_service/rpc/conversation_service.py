@@ -84,7 +84,7 @@ class ConversationHandlers(conversation_service_pb2_grpc.ConversationServiceServ
             problem = f"must contain {FORM_LINK} exactly once, at the place of the link; it has {count}"
             fields.reject("reply_text", problem)
         elif not remove_link(text).strip("."):
-            # After the form has ended, this remains in public, and no site accepts an empty reply.
+            # When the form has ended, the public reply has only this text, and no site accepts an empty reply.
             fields.reject("reply_text", "must contain a text besides the link")
         fields.check()
         responder = _recovery_responder(request, request_id, pb.SendRecoveryFormResponse, request.etag)

@@ -37,14 +37,14 @@ from care_service.usecases.ports.reader import MessageView, RecoveryView
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS_PER_DAY: Final = 86_400
 _SITUATIONS: Final = 4_096
-"""How many situations have cached actions. Real callers cause fewer than a hundred."""
+"""The maximum number of situations whose actions are cached. Real callers cause fewer than a hundred."""
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
     """Converts a time. None stays None, which leaves a field unset."""
     if time is None:
         return None
-    # `Timestamp.FromDatetime` takes three times as long, and a ticket has up to six times.
+    # `Timestamp.FromDatetime` is three times slower, and a ticket has up to six timestamps.
     since = time - _EPOCH
     return Timestamp(seconds=since.days * _SECONDS_PER_DAY + since.seconds, nanos=since.microseconds * 1_000)
 
@@ -55,7 +55,7 @@ def from_timestamp(time: Timestamp) -> datetime:
 
 
 def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation | None) -> ticket_pb2.Ticket:
-    """Converts a ticket. `situation` is the caller's, and determines the `actions`; None gives the BASIC view."""
+    """Converts a ticket. The caller's `situation` determines the `actions`; None gives the BASIC view."""
     organization = ticket.organization
     message = ticket_pb2.Ticket(
         name=ticket.name,
@@ -93,7 +93,7 @@ def ticket_message(ticket: Ticket, contact: Contact | None, situation: Situation
 def encoded_actions(situation: Situation) -> bytes:
     """Returns a ticket with only its `actions`: whether each command is open in a situation, and if not, why.
 
-    It is encoded, because merging bytes takes a quarter of the time of copying the messages.
+    The ticket is encoded, because merging bytes takes a quarter of the time of copying the messages.
     """
     found = [
         ticket_pb2.TicketAction(
@@ -107,7 +107,7 @@ def encoded_actions(situation: Situation) -> bytes:
 
 
 def customer_message(contact: Contact) -> ticket_pb2.Customer:
-    """Converts a contact for a ticket."""
+    """Converts a contact to the customer of a ticket."""
     return ticket_pb2.Customer(
         display_name=contact.display_name,
         email=contact.email,
@@ -117,7 +117,7 @@ def customer_message(contact: Contact) -> ticket_pb2.Customer:
 
 
 def contact_message(contact: Contact) -> recovery_pb2.Contact:
-    """Converts a contact for a recovery."""
+    """Converts a contact for recoveries and for the list of contacts."""
     return recovery_pb2.Contact(
         id=str(contact.id),
         display_name=contact.display_name,
@@ -214,7 +214,7 @@ def delivery_message(delivery: Delivery) -> message_pb2.Delivery:
 
 
 def chat_message(message: Message) -> customer_service_pb2.ChatMessage:
-    """Converts a message for the customer. It does not tell which agent wrote it."""
+    """Converts a message for the customer. The result does not tell which agent wrote the message."""
     is_customers = message.kind is MessageKind.CUSTOMER_MESSAGE
     return customer_service_pb2.ChatMessage(
         id=str(message.id),

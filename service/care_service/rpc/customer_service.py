@@ -1,4 +1,4 @@
-"""CustomerService: forms and chats for the holders of their links. Logs no token and no address."""
+"""CustomerService: serves forms and chats to the holders of their links. Logs no token and no address."""
 
 from __future__ import annotations
 
@@ -33,11 +33,11 @@ _MESSAGE: Final = 4_000
 _READABLE: Final = frozenset({FormState.OPEN, FormState.ANSWERED, FormState.CLOSED})
 """The states in which a form shows the business's reply."""
 _SUBMISSIONS: Final = 10
-"""Per minute, link and process. This only saves work: the claims that are stored per form have their own limit."""
+"""The maximum per minute, link and process. It only saves work: the number of stored claims has a limit of its own."""
 _MESSAGES: Final = 30
-"""Per minute, link and process. A person writes fewer."""
+"""The maximum per minute, link and process. A person writes fewer messages."""
 _CHAT_READS: Final = 120
-"""Per minute, link and process. A person reloads a page less often."""
+"""The maximum per minute, link and process. A person reloads a page less often."""
 
 
 class CustomerHandlers(customer_service_pb2_grpc.CustomerServiceServicer):

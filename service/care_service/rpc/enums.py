@@ -1,7 +1,7 @@
 """Converts between the enums of the rules and the enums of the contract.
 
-Each pair is compared when this module is imported. So if only one of the two enums has a member, the service does not
-start and every test fails, rather than a single call.
+Each pair is compared when this module is imported. If only one enum of a pair has a member, the service does not start.
+Without this comparison, only the calls that use the member would fail.
 """
 
 from __future__ import annotations
@@ -52,7 +52,8 @@ class EnumPair(Generic[MemberT, NumberT]):
     """An enum of the rules, and the enum of the contract that has the same names with a prefix.
 
     `contract` has the names and numbers of the contract's enum, `{PREFIX}_UNSPECIFIED` first. `unsent` has the members
-    that the contract lacks, because no message contains them. Raises UnpairedMemberError.
+    that the contract lacks, because no message contains them. Raises UnpairedMemberError if another member is missing
+    in one of the enums.
     """
 
     def __init__(
@@ -75,11 +76,11 @@ class EnumPair(Generic[MemberT, NumberT]):
         return f"{', '.join(others)} or {last}"
 
     def to_contract(self, member: MemberT | None) -> NumberT:
-        """Returns the number in the contract; that of UNSPECIFIED for None."""
+        """Returns the member's number in the contract. For None, returns the number of UNSPECIFIED."""
         return self._unspecified if member is None else self._numbers[member]
 
     def from_contract(self, number: int) -> MemberT | None:
-        """Returns the member; None for UNSPECIFIED and for unknown numbers."""
+        """Returns the member with a number; None for UNSPECIFIED and for unknown numbers."""
         return self._members.get(number)
 
 
@@ -90,13 +91,13 @@ CHANNEL: Final = EnumPair(Channel, message_pb2.Channel.items())
 CHAT_STATE: Final = EnumPair(ChatState, customer_service_pb2.ChatState.items())
 CLOSE_REASON: Final = EnumPair(CloseReason, ticket_pb2.CloseReason.items())
 CONTACT_STATE: Final = EnumPair(
-    # A ticket without a live recovery has NO_CONTACT.
+    # A ticket without a live recovery has NO_CONTACT, so the states of ended recoveries are not sent.
     RecoveryState,
     ticket_pb2.ContactState.items(),
     unsent=frozenset(RecoveryState) - LIVE - {RecoveryState.NO_CONTACT},
 )
 DEADLINE_KIND: Final = EnumPair(
-    # Reminders are for the recovery's workflow, which gets them as a RecoveryStep.
+    # The recovery's workflow handles reminders. It gets each as a RecoveryStep.
     DeadlineKind,
     worker_service_pb2.DeadlineKind.items(),
     unsent={DeadlineKind.FORM_REMINDER},
@@ -111,7 +112,7 @@ MESSAGE_KIND: Final = EnumPair(MessageKind, message_pb2.MessageKind.items())
 PRIORITY: Final = EnumPair(Priority, ticket_pb2.TicketPriority.items())
 RECOVERY_KIND: Final = EnumPair(RecoveryKind, recovery_pb2.RecoveryKind.items())
 RECOVERY_STATE: Final = EnumPair(
-    # NO_CONTACT stands for no recovery.
+    # NO_CONTACT means that there is no recovery, so no message of a recovery contains it.
     RecoveryState,
     recovery_pb2.RecoveryState.items(),
     unsent={RecoveryState.NO_CONTACT},

@@ -1,4 +1,4 @@
-"""Converts refusals to gRPC statuses, with the code of each reason (AIP-193)."""
+"""Converts refusals to gRPC statuses with details (AIP-193). `CODES` has the status code of each reason."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from care_rules.refusals import Reason, Refusal
 
 DOMAIN: Final = "care"
 DETAILS_KEY: Final = "grpc-status-details-bin"
-"""The key of the trailing metadata with `google.rpc.Status`."""
+"""The key of the trailing metadata that contains `google.rpc.Status`."""
 
 _LONGEST_MESSAGE: Final = 1_200
 _LONGEST_VALUE: Final = 400
 _LONGEST_DESCRIPTION: Final = 250
-"""Limits in bytes. Every client accepts trailers of 8 KiB; longer ones become another error in gRPC. The trailers
-contain the message twice, and their encoding makes binary details a third longer."""
+"""Limits in bytes. They keep the trailers below 8 KiB, which every client accepts. For longer trailers, gRPC reports
+another error instead. The trailers contain the message twice, and base64 makes the details a third longer."""
 
 CODES: Final = check_complete(
     Reason,
@@ -62,14 +62,15 @@ CODES: Final = check_complete(
 
 
 def message_of(refusal: Refusal) -> str:
-    """Returns the message of a refusal's status, cut to its limit."""
+    """Returns the message of the status for a refusal, shortened to the limit of messages."""
     return _shorten(refusal.message, _LONGEST_MESSAGE)
 
 
 def to_status(refusal: Refusal) -> Status:
-    """Returns the status with its details: always ErrorInfo, and BadRequest and RetryInfo if the refusal has them.
+    """Returns the status for a refusal. The details always contain ErrorInfo.
 
-    Texts can contain client input, so each is cut to its limit.
+    They contain BadRequest if the refusal has violations, and RetryInfo if it has a delay. Texts can contain client
+    input of any length, so each text is shortened.
     """
     metadata = {key: _shorten(value, _LONGEST_VALUE) for key, value in refusal.metadata.items()}
     details = [ErrorInfo(reason=refusal.reason.value, domain=DOMAIN, metadata=metadata)]
@@ -90,7 +91,10 @@ def to_status(refusal: Refusal) -> Status:
 
 
 def _shorten(text: str, longest: int) -> str:
-    """Cuts a text to `longest` bytes as gRPC encodes it in a header: all but printable ASCII as `%F0%9F…`."""
+    """Cuts a text that has more than `longest` bytes in a gRPC header, and adds `…`.
+
+    The encoding has one byte for a printable ASCII character, and three (`%F0`) for `%` and for each other byte.
+    """
     length = 0
     for at, character in enumerate(text):
         length += 1 if " " <= character <= "~" and character != "%" else 3 * len(character.encode())

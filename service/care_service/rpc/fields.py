@@ -1,4 +1,4 @@
-"""Reads and checks the fields of requests. Collects all violations, then refuses once with all of them."""
+"""Reads and checks the fields of requests. Collects the violations, so that one refusal lists all of them."""
 
 from __future__ import annotations
 
@@ -28,9 +28,9 @@ EXTERNAL_REFERENCE: Final = 128
 DEFAULT_PAGE: Final = 50
 MAX_PAGE: Final = 1_000
 _MOST_PATHS: Final = 100
-"""The maximum number of paths in a mask. No message has more fields, and checking millions would take long."""
+"""The maximum number of paths in a mask. No message has more fields, and checking millions of paths would take long."""
 _FAST_CLOCK: Final = timedelta(days=1)
-"""How far a time may lie in the future: as far as time zones differ. A later time is a mistake."""
+"""How far a time may lie in the future. A day allows for a time in the wrong time zone."""
 _QUOTED: Final = 60
 """The maximum length of client input that an error message repeats, in characters."""
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Zl", "Zp", "Zs"})
@@ -39,15 +39,16 @@ _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}
 """The text form of RFC 9562, section 4. `UUID` also accepts others: with braces, with `urn:`, without hyphens."""
 _REGION: Final = re.compile(r"[A-Z]{2}")
 _SAFE_SECONDS: Final = range(-62_135_596_799, 253_402_300_799)
-"""The years 1 to 9999, as in protobuf's Timestamp, except the first and the last second. asyncpg stores the first and
-the last moment as PostgreSQL's infinities, and reads these back without a time zone: they can't be compared."""
+"""Unix times: the years 1 to 9999, as in protobuf's Timestamp, except the first and the last second. asyncpg stores the
+first and the last moment as PostgreSQL's infinities. It reads them back as times without a time zone, which can't be
+compared with other times."""
 
 
 class Fields(Violations):
     """Reads the fields of a request, and collects their violations."""
 
     def name(self, field: str, text: str, parse: Callable[[str], T], fallback: T) -> T:
-        """Parses a resource name. Returns `fallback` if it is invalid; `check` refuses the request later."""
+        """Parses a resource name. Returns `fallback` if the name is invalid; `check` later refuses the request."""
         try:
             return parse(text)
         except BadNameError as error:
@@ -55,9 +56,10 @@ class Fields(Violations):
             return fallback
 
     def text(self, field: str, text: str, longest: int, *, required: bool = False, line: bool = False) -> str:
-        """Checks a text: its length in characters, no NUL (PostgreSQL can't store it), and for a `line` no line breaks.
+        """Returns a text. Checks that it has at most `longest` characters and no NUL, which PostgreSQL can't store.
 
-        A `required` text must contain a visible character.
+        A `required` text must contain a visible character. A `line` must not contain line breaks, and is returned
+        without the spaces around it.
         """
         if required and all(unicodedata.category(character) in _INVISIBLE for character in text):
             self.reject(field, "is required: it must contain a visible character")
@@ -70,11 +72,14 @@ class Fields(Violations):
         return text.strip() if line else text
 
     def email(self, field: str, text: str) -> str:
-        """Normalizes an email address."""
+        """Returns an email address in its normal form."""
         return self._normalized(lambda: addresses.normalize_email(text, field))
 
     def phone(self, field: str, text: str) -> str:
-        """Normalizes a phone number with a country code. Others are normalized once their region is known."""
+        """Returns a phone number, in E.164 format if it has a country code.
+
+        Other numbers are normalized later, when their region is known.
+        """
         if "\0" in text or len(text) > addresses.MAX_PHONE:
             self.reject(
                 field, f"must be a phone number like +1 415 555 0123, of at most {addresses.MAX_PHONE} characters"
@@ -98,7 +103,7 @@ class Fields(Violations):
                 self.reject(prefix + field, "give an email address, a phone number or both")
 
     def claim(self, text: str, instead: Iterable[str]) -> UUID | None:
-        """Reads the optional id of a contact. The fields `instead` must then be empty."""
+        """Reads the optional id of a claim. If the id is set, the fields `instead` must be empty."""
         if text and any(instead):
             self.reject("claim", "has its own addresses and name: leave email, phone and display_name empty")
         return self._uuid("claim", text, "must be the id of a contact of this ticket: see ListContacts")
@@ -128,13 +133,13 @@ class Fields(Violations):
         return found
 
     def region(self, field: str, text: str) -> str:
-        """Checks a region code."""
+        """Checks a region code, which may be empty."""
         if text and not (_REGION.fullmatch(text) and text in _regions()):
             self.reject(field, "must be an ISO 3166-1 alpha-2 code such as US, or empty")
         return text
 
     def past(self, field: str, value: Timestamp, now: datetime) -> None:
-        """Checks that a timestamp is valid (google.protobuf.Timestamp: years 1 to 9999) and not in the future."""
+        """Checks that a timestamp is valid (see `_SAFE_SECONDS`) and at most a day after `now`."""
         if value.seconds not in _SAFE_SECONDS or not 0 <= value.nanos < 1_000_000_000:  # noqa: PLR2004 - nanoseconds
             self.reject(field, "is not a valid time")
         elif value.seconds > (now + _FAST_CLOCK).timestamp():

@@ -1,4 +1,4 @@
-"""Converts grants: what a workflow needs for one attempt at a review site or a provider."""
+"""Converts grants. A grant contains what a workflow needs for one attempt at a review site or a provider."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from care_service.usecases.recovery_steps import PostingGrant
 
 
 def posting_grant(grant: PostingGrant) -> pb.PostingGrant:
-    """Converts an attempt at a review site."""
+    """Converts the grant of an attempt at a review site."""
     review = grant.review
     return pb.PostingGrant(
         attempt=grant.attempt,
@@ -25,7 +25,7 @@ def posting_grant(grant: PostingGrant) -> pb.PostingGrant:
 
 
 def delivery_grant(begun: BegunDelivery) -> pb.DeliveryGrant:
-    """Converts an attempt at a provider. The grant of a check contains nothing of the message or the customer."""
+    """Converts the grant of an attempt at a provider. For a CHECK, it has no data of the message or the customer."""
     snapshot, message = begun.snapshot, begun.to_send
     delivery, ticket = snapshot.delivery, snapshot.base.ticket
     channel = enums.CHANNEL.to_contract(delivery.channel)

@@ -30,7 +30,7 @@ class Health(health.aio.HealthServicer):
         self._metrics = metrics
         self._responses: dict[str, HealthCheckResponse] = {}
         self._changed = asyncio.Event()
-        """Set at the next change of a status, and then replaced by a new event."""
+        """Set when a status changes, and then replaced by a new event."""
         self._is_draining = False
 
     async def start(self) -> None:
@@ -46,14 +46,17 @@ class Health(health.aio.HealthServicer):
             await self._set_all(self._dependent, is_serving=is_reachable)
 
     async def drain(self) -> None:
-        """Sets all services to NOT_SERVING permanently. Ends all watches, because the server would wait for them."""
+        """Sets all services to NOT_SERVING for good.
+
+        Ends all Watch streams, because the server waits for open streams when it stops.
+        """
         self._is_draining = True
         await self._set_all(self._services, is_serving=False)
 
     async def Watch(
         self, request: HealthCheckRequest, context: grpc.aio.ServicerContext[HealthCheckRequest, HealthCheckResponse]
     ) -> None:
-        """See grpc.health.v1. Unlike grpcio's implementation, it ends when the server drains."""
+        """See grpc.health.v1. Unlike in grpcio's implementation, the stream ends when the server drains."""
         last = None
         while True:
             changed = self._changed

@@ -14,7 +14,7 @@ from care_service.rpc.fields import LONG_TEXT, Fields
 from care_service.usecases.inbound import IngestedMessage
 
 _LINE: Final = 998
-"""Characters in a line of an email (RFC 5322, section 2.1.1)."""
+"""The maximum length of a line of an email, in characters (RFC 5322, section 2.1.1)."""
 _ANSWERED: Final = 100
 
 
@@ -29,7 +29,7 @@ def ingest_response(ingested: IngestedMessage) -> pb.IngestMessageResponse:
 
 
 def read_inbound(fields: Fields, organization: str, given: pb.InboundMessage, now: datetime) -> Inbound:
-    """Reads a message. Refuses with INVALID_FIELD if `fields` has any violation by then."""
+    """Reads a message. Refuses with INVALID_FIELD if `fields` has a violation, even one from before this call."""
     channel = enums.CHANNEL.from_contract(given.channel)
     if channel is None:
         fields.reject("message.channel", f"must be {enums.CHANNEL.choices}")

@@ -46,13 +46,13 @@ _CODE_NAMES: Final = {name: name for name in ("OK", "CANCELLED", "DEADLINE_EXCEE
     reason.value: code.name for reason, code in CODES.items()
 }
 _RETRY_AFTER: Final = timedelta(seconds=1)
-"""How long a refused client waits before the next attempt."""
+"""How long a refused client should wait before the next attempt."""
 _PUBLIC_SHARE: Final = 0.8
 """The share of the capacity that callers without a bearer token can use."""
 _LOGGABLE_ID: Final = re.compile(
     rf"organizations/(?:-|{ORGANIZATION_ID})(?:/agents/{AGENT_ID}|(?:/[a-z]+/{LOCATION_ID}){{0,2}})|[0-9a-fA-F-]{{36}}"
 )
-"""Matches resource names and request ids, which are safe to log."""
+"""Matches the resource names and the request ids that are safe to log."""
 _ANONYMOUS: Final = customer_caller("")
 
 Context = grpc.aio.ServicerContext[Message, Message]
@@ -67,7 +67,7 @@ class _Malformed:
 
 def _safe_decoder(deserialize: Callable[[bytes], Message]) -> Callable[[bytes], Message | _Malformed]:
     def decode(data: bytes) -> Message | _Malformed:
-        # gRPC would answer an exception from here with INTERNAL, before the handler runs.
+        # If this function raised, gRPC would respond with INTERNAL before the handler runs.
         try:
             return deserialize(data)
         except (DecodeError, UnicodeDecodeError):
@@ -84,13 +84,13 @@ class CallControls:
     metrics: Metrics
     pace: Pace
     report_database_failure: Callable[[], None]
-    """Called when a call could not reach the database."""
+    """Called when a call can't reach the database."""
 
 
 class _Capacity:
-    """Tracks the calls in progress of one kind (unary or streaming) and whether they exceed the limit.
+    """Counts the calls in progress of one kind, unary or streaming. Tells whether they exceed the limit.
 
-    Part of the capacity is reserved for authenticated calls, so that customers can't lock out the team.
+    Part of the capacity is reserved for calls with a bearer token, so that customers can't lock out the team.
     """
 
     def __init__(self, gauge: Gauge, limit: int, time_limit_seconds: float | None) -> None:
@@ -223,17 +223,17 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
                 controls.report_database_failure()
             raise
         except asyncio.CancelledError:
-            # gRPC cancels when the client cancels or its deadline passes.
+            # gRPC cancels the call when the client cancels it, or when the client's deadline passes.
             left: float | None = context.time_remaining()
             if left is not None and left <= 0:
                 reason = "DEADLINE_EXCEEDED"
             raise
-        except Exception as error:  # noqa: BLE001 - logged, and answered with a message that reveals nothing
+        except Exception as error:  # noqa: BLE001 - logged; the client gets a message that reveals nothing
             if time_limit.expired():
                 reason = Reason.TIME_LIMIT_EXCEEDED.value
                 raise time_limit_exceeded() from None
             reason = "BUG"
-            # The log omits the error message, because a database driver quotes values, which may be personal data.
+            # The log omits the error message, because a database driver quotes values. They may be personal data.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error("call failed", method=policy.method, error=type(error).__qualname__, frames=frames)
             await context.abort(grpc.StatusCode.INTERNAL, "Internal error. The service has logged it.")
@@ -251,7 +251,10 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
             contexts.detach(attached)
 
     async def _send_all(self, stream: StreamHandler, request: Message, context: Context) -> None:
-        """Sends a stream's responses. Refuses when the client's token expires or the client reads too slowly."""
+        """Sends a stream's responses.
+
+        Refuses with TOKEN_EXPIRED once the token has expired, and with RATE_LIMITED if the client reads too slowly.
+        """
         call = current_call()
         writes = WriteWatch(self._controls.pace.write_timeout)
         try:
@@ -276,7 +279,7 @@ class CareInterceptor(grpc.aio.ServerInterceptor):
         verified = await self._authenticator.authenticate(metadata, now)
         caller = verified.caller
         policy.check(caller)
-        # The first valid call creates the organization and the agent.
+        # The first call with a valid token creates the organization and the agent.
         if caller.organization is not None and caller.is_agent:
             await self._directory.ensure_agent(caller.organization, caller.id, caller.display_name, now)
         elif caller.organization is not None:
@@ -307,7 +310,7 @@ def _log(method: str, caller: Caller, ids: dict[str, str], code: str, reason: st
 
 
 def _loggable_ids(request: Message) -> dict[str, str]:
-    # Values of another form are left out, because a client can send anything here, even personal data.
+    # All other values are left out, because a client can send anything in these fields, even personal data.
     values = ((field, getattr(request, field)) for field in _loggable_fields(request.DESCRIPTOR))
     return {field: value for field, value in values if value and _LOGGABLE_ID.fullmatch(value)}
 

@@ -24,12 +24,12 @@ class LifecycleHandlers(lifecycle_service_pb2_grpc.LifecycleServiceServicer):
 
 @cache
 def lifecycle() -> pb.GetLifecycleResponse:
-    """Returns both machines."""
+    """Returns both state machines, `status` and `recovery`."""
     return pb.GetLifecycleResponse(machines=[_machine(STATUS), _machine(RECOVERY)])
 
 
 def _machine(machine: StateMachine[StateT]) -> pb.StateMachine:
-    # Only this method draws. The drawing extensions of `transitions` take a hundredth of the time to start.
+    # Imported here, because only this method draws diagrams. The import takes a hundredth of the service's start time.
     from care_rules.diagrams import mermaid  # noqa: PLC0415
 
     return pb.StateMachine(
@@ -41,7 +41,7 @@ def _machine(machine: StateMachine[StateT]) -> pb.StateMachine:
         transitions=[
             pb.Transition(
                 trigger=rule.trigger.value,
-                # No recovery is in the state NO_CONTACT: a rule from it starts a new recovery.
+                # No recovery is in the state NO_CONTACT. A rule with this source starts a new recovery.
                 sources=[state.value for state in machine.sources(rule) if state != RecoveryState.NO_CONTACT],
                 target=rule.target.value,
                 who=rule.who,

@@ -7,13 +7,15 @@ from datetime import timedelta
 from typing import Final
 
 MAX_REQUEST: Final = 4 * 1024 * 1024
-"""In bytes; the same as gRPC's default. A batch of 100 reviews of 10,000 characters, three bytes each, fits."""
+"""The maximum size of a request, in bytes: gRPC's default. A batch of 100 reviews fits, each with 10,000 characters of
+three bytes."""
 MAX_METADATA: Final = 16 * 1024
-"""In bytes. A bearer token with many claims has two or three thousand."""
+"""The maximum size of the metadata, in bytes. A bearer token with many claims has two or three thousand bytes."""
 _PING_INTERVAL: Final = timedelta(seconds=20)
-"""Clients that ping more often without a call are disconnected (gRFC A8). gRPC's default is five minutes."""
+"""The minimum time between a client's pings while the server sends no data. The server closes the connection if the
+client pings more often (gRFC A8). gRPC's default is five minutes."""
 _KEEPALIVE: Final = timedelta(minutes=1)
-"""How long a client can be silent before the server pings it, so that dead connections do not stay open for hours."""
+"""How long a client can be silent before the server pings it. Without pings, dead connections stay open for hours."""
 _KEEPALIVE_TIMEOUT: Final = timedelta(seconds=20)
 _CONNECTION_AGE: Final = timedelta(minutes=30)
 """The maximum age of a connection. Clients then open a new one, and so reach new processes and replicas (gRFC A9)."""
@@ -25,11 +27,11 @@ class Limits:
     """The configurable limits."""
 
     calls: int = 1000
-    """Concurrent calls per process, without streams. More are refused with OVERLOADED."""
+    """The maximum number of concurrent calls per process, not counting streams. Others are refused with OVERLOADED."""
     streams: int = 10_000
-    """Concurrent streams per process. More are refused with OVERLOADED."""
+    """The maximum number of concurrent streams per process. Others are refused with OVERLOADED."""
     call_time: timedelta = timedelta(seconds=30)
-    """The maximum duration of a call, whatever deadline its client sets."""
+    """The maximum duration of a call, even if the client's deadline is later. Streams have no such limit."""
 
 
 def options(*, reuse_port: bool) -> list[tuple[str, int]]:
@@ -44,7 +46,7 @@ def options(*, reuse_port: bool) -> list[tuple[str, int]]:
         ("grpc.keepalive_timeout_ms", _milliseconds(_KEEPALIVE_TIMEOUT)),
         ("grpc.max_connection_age_ms", _milliseconds(_CONNECTION_AGE)),
         ("grpc.max_connection_age_grace_ms", _milliseconds(_CONNECTION_AGE_GRACE)),
-        # Without this, an unrelated process on the same port could serve some of the connections.
+        # gRPC's default is on. An unrelated process could then listen on the same port and get some of the connections.
         ("grpc.so_reuseport", int(reuse_port)),
     ]
 

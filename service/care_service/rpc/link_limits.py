@@ -17,16 +17,19 @@ _ONCE: Final = RateLimitItemPerMinute(1)
 
 
 class LinkLimit:
-    """Limits the requests with one link in a minute, per process. Repeats of an accepted request don't count."""
+    """Limits how many requests with one link a process accepts per minute.
+
+    If an accepted request has a `request_id`, its repeats within a minute do not count.
+    """
 
     def __init__(self, per_minute: int, message: str) -> None:
-        """`message` is the error message, which says what to do."""
+        """`message` is the message of the refusal. It says what to do."""
         self._limit = RateLimitItemPerMinute(per_minute)
         self._message = message
         self._limiter = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, link: str, request: Repeatable | None = None) -> None:
-        """Refuses with RATE_LIMITED a request above the limit. Reads pass no `request`: each of them counts."""
+        """Refuses with RATE_LIMITED if the limit is reached. Reads pass no `request`, and every read counts."""
         if request is None:
             if not await self._limiter.hit(self._limit, link):
                 raise self._refusal()

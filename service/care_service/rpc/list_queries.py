@@ -24,7 +24,7 @@ _DIRECTIONS: Final = {"": False, "asc": False, "desc": True}
 
 
 def read_order(fields: Fields, text: str) -> tuple[OrderKey, ...]:
-    """Reads `order_by` (AIP-132), and adds the keys that make the order complete. Adds violations to `fields`."""
+    """Reads `order_by` (AIP-132), and completes it to an order without ties. Adds violations to `fields`."""
     keys: list[OrderKey] = []
     for part in text.split(",") if text.strip() else ():
         name, _, direction = " ".join(part.split()).partition(" ")
@@ -40,7 +40,7 @@ def read_order(fields: Fields, text: str) -> tuple[OrderKey, ...]:
 
 
 def scope(what: str, parent: str, *asked: str) -> str:
-    """Returns what a page token is bound to: the list `what`, its parent, and its filter and order as requested."""
+    """Returns the scope of a page token: the list `what`, its parent, and the filter and order in `asked`."""
     bound = f" {sha256(repr(asked).encode()).hexdigest()[:16]}" if any(asked) else ""
     return f"{what} {parent}{bound}"
 
@@ -67,7 +67,10 @@ def _value(field: OrderField, ticket: Ticket) -> KeyValue:
 
 
 def read_ticket_token(token: str, scoped: str, order: tuple[OrderKey, ...]) -> TicketPlace | None:
-    """Returns the place that a page of tickets starts after; None for the first. Refuses with INVALID_PAGE_TOKEN."""
+    """Returns the place after which a page of tickets starts; None for the first page.
+
+    Refuses with INVALID_PAGE_TOKEN if the token is invalid or belongs to another list.
+    """
 
     def place(key: list[str | int]) -> TicketPlace:
         values = [_read_value(each.field, part) for each, part in zip(order, key[1:], strict=True)]
@@ -94,7 +97,10 @@ def review_token(scoped: str, last: Review) -> str:
 
 
 def read_review_token(token: str, scoped: str) -> ReviewPlace | None:
-    """Returns the place that a page of reviews starts after; None for the first. Refuses with INVALID_PAGE_TOKEN."""
+    """Returns the place after which a page of reviews starts; None for the first page.
+
+    Refuses with INVALID_PAGE_TOKEN if the token is invalid or belongs to another list.
+    """
     return page_tokens.read_token(
         token,
         scoped,

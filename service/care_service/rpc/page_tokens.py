@@ -1,4 +1,4 @@
-"""Page tokens (AIP-158): the key of a page's last row. Opaque, and valid only for the same list."""
+"""Page tokens (AIP-158): each contains the key of a page's last row. Opaque, and valid only for the same list."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ KeyT = TypeVar("KeyT")
 MessageT = TypeVar("MessageT", bound=Message)
 
 _MAX_BYTES: Final = 3 * 1024 * 1024
-"""Per page. gRPC clients reject responses of more than 4 MiB by default."""
+"""The maximum size of a page. By default, gRPC clients reject responses of more than 4 MiB."""
 
 
 def make_token(scope: str, *key: str | int) -> str:
@@ -26,7 +26,10 @@ def make_token(scope: str, *key: str | int) -> str:
 
 
 def read_token(token: str, scope: str, parse: Callable[[list[str | int]], KeyT]) -> KeyT | None:
-    """Returns a token's key; None for an empty token. Refuses with INVALID_PAGE_TOKEN a token of another `scope`."""
+    """Returns a token's key; None for an empty token.
+
+    Refuses with INVALID_PAGE_TOKEN if the token is invalid or has another `scope`.
+    """
     if not token:
         return None
     try:
@@ -46,21 +49,21 @@ def invalid_page_token() -> Refusal:
 
 
 def text(part: str | int) -> str:
-    """Reads a part of a key as a text that PostgreSQL can store. Raises ValueError."""
+    """Reads a part of a key as a text that PostgreSQL can store. Raises ValueError if it is not one."""
     if not isinstance(part, str) or not part.isprintable():
         raise ValueError("not a text of a token")
     return part
 
 
 def number(part: str | int) -> int:
-    """Reads a part of a key as a bigint. Raises ValueError."""
+    """Reads a part of a key as a bigint. Raises ValueError if it is not one."""
     if not isinstance(part, int) or abs(part) >= 2**63:
         raise ValueError("not a number of a token")
     return part
 
 
 def time(part: str | int) -> datetime:
-    """Reads a part of a key as a time in UTC. Raises ValueError or OverflowError."""
+    """Reads a part of a key as a time in UTC. Raises ValueError or OverflowError if it is not one."""
     found = datetime.fromisoformat(text(part))
     if found.tzinfo is None:
         raise ValueError("not a time of a token")
@@ -72,7 +75,7 @@ def make_page(
 ) -> tuple[list[MessageT], str]:
     """Returns the messages of a page, and the token of the next page. The token is empty at the end of the list.
 
-    `rows` has one row more than `size` if there is a next page. A page has fewer than `size` messages if they would not
+    `rows` has one row more than `size` if there is a next page. A page has fewer than `size` messages if more would not
     fit into one response (AIP-158 allows that).
     """
     page: list[MessageT] = []

@@ -1,4 +1,4 @@
-"""Reads the `parent` of lists and streams, and checks that the caller may read it."""
+"""Reads the `parent` of lists and streams, and checks that the caller may read the parent."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from care_service.usecases.ports.reader import Reader
 
 
 def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
-    """Returns the organization of a list; None for all organizations. Call it after all other fields were read.
+    """Returns the organization of a list; None for all organizations.
 
-    Only a caller whose token names no organization may read all of them.
+    Only a caller whose token names no organization may read all organizations. Call this function after the other
+    fields are read, because it also refuses their violations.
     """
     if parent == names.ALL_ORGANIZATIONS:
         if caller.organization is not None:
@@ -30,7 +31,7 @@ def list_parent(fields: Fields, parent: str, caller: Caller) -> str | None:
 
 
 async def check_ticket(reader: Reader, caller: Caller, name: TicketName) -> None:
-    """Refuses with RESOURCE_NOT_FOUND a ticket that does not exist, or that belongs to another organization."""
+    """Refuses with RESOURCE_NOT_FOUND if the ticket does not exist or belongs to another organization."""
     caller.check_organization(name.organization, str(name))
     if not await reader.ticket_exists(name):
         raise not_found(str(name))

@@ -1,4 +1,4 @@
-"""The access rules of methods, read from their `access` options. There is no other list."""
+"""The access rules of methods, read from their `access` options. There is no other list of access rules."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ SERVICES: Final[tuple[ServiceDescriptor, ...]] = tuple(
 
 
 class MissingAccessError(Exception):
-    """A method has no `access` option, or an empty one."""
+    """The `access` option of a method is missing or empty, or has both roles and `public`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ class Policy:
     roles: frozenset[Role]
 
     def check(self, caller: Caller) -> None:
-        """Refuses with ROLE_NOT_ALLOWED a caller who has none of the roles."""
+        """Refuses with ROLE_NOT_ALLOWED if the caller has none of the roles."""
         if self.roles & caller.roles:
             return
         allowed = ",".join(sorted(self.roles))
@@ -61,7 +61,7 @@ class Policy:
 
 
 def policy_of(method: MethodDescriptor) -> Policy:
-    """Reads a method's access rule. Raises MissingAccessError."""
+    """Returns a method's access rule. Raises MissingAccessError if the `access` option is not valid."""
     access = method.GetOptions().Extensions[access_pb2.access]
     roles = frozenset(role for number in access.roles if (role := enums.ROLE.from_contract(number)))
     name = f"{method.containing_service.full_name}/{method.name}"

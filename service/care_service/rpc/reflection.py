@@ -27,7 +27,7 @@ _SERVICE: Final = f"{_NEW}.ServerReflection"
 
 
 def add_reflection(server: grpc.aio.Server) -> None:
-    """Adds reflection to `server`: clients can read its services and their descriptors."""
+    """Adds reflection to `server`, so that clients can read the services and their descriptors."""
     health = health_pb2.DESCRIPTOR.services_by_name["Health"].full_name
     names = [*(service.full_name for service in SERVICES), health, reflection.SERVICE_NAME, _SERVICE]
     servicer = reflection.aio.ReflectionServicer(names, pool=_pool())
@@ -45,10 +45,10 @@ def add_reflection(server: grpc.aio.Server) -> None:
 
 
 def _pool() -> DescriptorPool:
-    """Makes a separate pool. In the default pool, the copy of v1 would conflict with a library that contains v1."""
+    """Returns a separate pool. In the default pool, the copy of v1 would conflict with a library that contains v1."""
     pool, known = DescriptorPool(), set[str]()
     _add(pool, known, (service.file for service in SERVICES))
-    # No service imports the details of errors, but clients need them to print an error.
+    # No service's file imports the error details, but clients need their descriptors to print an error.
     modules = (health_pb2, reflection_pb2, error_details_pb2)
     _add(pool, known, (Default().FindFileByName(module.DESCRIPTOR.name) for module in modules))
     old = FileDescriptorProto.FromString(reflection_pb2.DESCRIPTOR.serialized_pb)

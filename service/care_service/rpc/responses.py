@@ -1,4 +1,4 @@
-"""Responses of commands: converted from a use case's outcome, or replayed from stored bytes (AIP-155)."""
+"""Responses of commands: converted from the outcome of a use case, or read from the stored response (AIP-155)."""
 
 from __future__ import annotations
 
@@ -29,9 +29,9 @@ class Repeatable(Protocol):
 
 
 def fingerprint(method: str, request: Repeatable, request_id: UUID) -> bytes:
-    """Returns the SHA-256 of the method and the request's bytes. It distinguishes two requests with the same id.
+    """Returns the SHA-256 of the method and the request's bytes, to recognize a different request with the same id.
 
-    `request_id` is the parsed id of the request. The letter case of its text does not matter (RFC 9562, section 4).
+    `request_id` is the parsed `request.request_id`, whose letter case does not matter (RFC 9562, section 4).
     """
     if request.request_id != str(request_id):
         request = deepcopy(request)
@@ -40,9 +40,9 @@ def fingerprint(method: str, request: Repeatable, request_id: UUID) -> bytes:
 
 
 class Responder(Generic[OutcomeT, ResponseT]):
-    """Makes the request for a use case, and converts its outcome to the response.
+    """Makes the request for a use case, and converts the use case's outcome to the response.
 
-    Converts the outcome once, so that the stored response for repeats is the same as the caller's.
+    Converts an outcome only once, so that the caller and later repeats get the same response.
     """
 
     def __init__(
@@ -67,10 +67,10 @@ class Responder(Generic[OutcomeT, ResponseT]):
         )
 
     def respond(self, outcome: Replayable[OutcomeT]) -> ResponseT:
-        """Returns the response to the caller."""
+        """Returns the response for the caller."""
         if isinstance(outcome, StoredResponse):
             return self._response_type.FromString(outcome.body)
-        # An earlier attempt, whose commit failed, may have encoded another outcome.
+        # The encoded outcome may be from an earlier attempt, whose commit failed.
         if self._encoded is not None and self._encoded[0] is outcome:
             return self._encoded[1]
         return self._convert(outcome)

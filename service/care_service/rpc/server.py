@@ -62,7 +62,7 @@ class Parts:
 
 
 class Server:
-    """A grpc.aio server with Care's services. With `reuse_port`, several processes share a port."""
+    """A grpc.aio server with Care's services. With `reuse_port`, several processes can share a port."""
 
     def __init__(self, parts: Parts, *, reuse_port: bool = False) -> None:
         names = [service.full_name for service in SERVICES]
@@ -98,9 +98,9 @@ class Server:
         add_reflection(server)
 
     async def start(self, address: str, credentials: grpc.ServerCredentials | None = None) -> int:
-        """Listens on `address`, and reports SERVING. Returns the port. Uses TLS if there are `credentials`.
+        """Listens on `address`, with TLS if there are `credentials`, and reports SERVING. Returns the port.
 
-        Raises OSError if it can't listen on the address.
+        Raises OSError if the server can't listen on the address.
         """
         try:
             if credentials is None:

@@ -27,7 +27,7 @@ from care_service.usecases.settings_updates import SettingsPlace
 Context = grpc.aio.ServicerContext[Message, Message]
 
 _LANGUAGE: Final = 35
-"""Characters of a language tag (RFC 5646, section 4.4.1)."""
+"""The maximum length of a language tag, in characters (RFC 5646, section 4.4.1)."""
 _SITE: Final = 100
 
 
@@ -97,7 +97,7 @@ class SettingsHandlers(settings_service_pb2_grpc.SettingsServiceServicer):
             )
         fields.check()
         text = template.text if template else given
-        # All links have the same length.
+        # All links that the current key signs have the same length, so any link gives the length of the reply.
         link = self._links.form_link(UUID(int=0), self._links.current)
         return pb.PreviewReplyResponse(
             reply_text=text,
@@ -121,7 +121,7 @@ def _updated(place: SettingsPlace) -> pb.UpdateSettingsResponse:
 def _messages(
     place: SettingsPlace,
 ) -> tuple[settings_pb2.Settings, settings_pb2.Settings, list[settings_pb2.SettingsSource]]:
-    """Returns the settings of a place, the settings that apply there, and where each of these is set."""
+    """Returns the settings of a place, the settings that apply there, and the source of each of the latter."""
     organization, location = place.organization, place.location
     sources = []
     for field in sorted(FIELDS):

@@ -16,11 +16,11 @@ _TRACER: Final = trace.get_tracer("care.rpc")
 _SERVER_ERRORS: Final = frozenset(
     {"INTERNAL", "UNKNOWN", "UNAVAILABLE", "DEADLINE_EXCEEDED", "UNIMPLEMENTED", "DATA_LOSS"}
 )
-"""Codes that make a server's span an error, according to OpenTelemetry's conventions. The other codes are errors of the
-client."""
+"""Codes that make a server's span an error, according to OpenTelemetry's conventions. The other codes, except OK, are
+errors of the client."""
 
 _EXPECTED: Final = frozenset({"DRAINING"})
-"""Reasons that are not errors, whatever their code: every deployment ends all streams."""
+"""Reasons that do not make a span an error, whatever their code. Every deployment ends all streams with DRAINING."""
 
 
 def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
@@ -30,12 +30,13 @@ def begin(method: str, metadata: Iterable[tuple[str, str | bytes]]) -> Span:
     span = _TRACER.start_span(method, parent, SpanKind.SERVER)
     if span.get_span_context().is_valid:
         return span
-    # No recorder is configured. The ids still connect the log lines of the call with those of later steps.
+    # Nothing records traces, and the caller sent no trace. Random ids still connect the log lines of the call with
+    # those of later steps.
     return NonRecordingSpan(SpanContext(getrandbits(128) or 1, getrandbits(64) or 1, is_remote=False))
 
 
 def end(span: Span, method: str, code: str, reason: str, ids: Mapping[str, str]) -> None:
-    """Ends the span with the same attributes as the call's log line: names and ids, no personal data."""
+    """Ends the span. The span's attributes are names and ids from the call's log line, and no personal data."""
     if not span.is_recording():
         return
     service, _, name = method.rpartition("/")

@@ -30,7 +30,10 @@ _PAGES: Final = 32
 async def watch_tickets(
     feed: Feed, subscriptions: Subscriptions, reader: Reader, request: pb.WatchTicketsRequest, caller: Caller
 ) -> AsyncGenerator[pb.WatchTicketsResponse, None]:
-    """Yields the activities of a request's tickets after its resume token."""
+    """Yields the activities of the tickets that the request asks for: after the resume token, or else from now on.
+
+    Refuses with INVALID_PAGE_TOKEN if the resume token is not valid.
+    """
     fields = Fields()
     is_full = fields.is_full(request.view)
     follow = await _follow(reader, fields, request, caller)
@@ -41,10 +44,10 @@ async def watch_tickets(
         through = await feed.end()
         if place is None:
             place = through
-            # At once, so that a client that is disconnected before the first change can resume.
+            # Sent at once, so that a client that loses its connection before the first change can resume.
             yield pb.WatchTicketsResponse(resume_token=_token(scope, place))
         elif place > through:
-            # The database was restored from a dump since the token was made, so its transaction ids started again.
+            # After the token was made, the database was restored from a dump, which starts its transaction ids again.
             raise page_tokens.invalid_page_token()
         while not subscription.has_ended:
             if place < through:
@@ -80,7 +83,7 @@ def _place(key: list[str | int]) -> FeedPosition:
 
 @lru_cache(_PAGES)
 def _responses(page: FeedPage, scope: str) -> tuple[pb.WatchTicketsResponse, ...]:
-    """Converts a page with tickets in the BASIC view, once for all streams that read it."""
+    """Converts a page with tickets in the BASIC view, once for all streams that read the page."""
     return tuple(
         _response(change, basic_ticket(TicketView(change.ticket, change.contact)), _token(scope, change.position))
         for change in page.changes
@@ -93,7 +96,7 @@ async def _full_responses(
     """Converts a page with tickets in the FULL view, which depends on the caller."""
     own = None
     if page.changes and caller.is_agent:
-        # Agents have one organization, so this is the caller's entry for all of the tickets.
+        # An agent belongs to one organization, so the caller's entry is the same for all tickets of the page.
         own = await reader.agent(page.changes[0].ticket.organization, caller.id)
     return (
         _response(

@@ -1,7 +1,7 @@
 """Watches how long the writes of a stream take, with one timer for many messages.
 
-`asyncio.timeout` around each write would set and cancel a timer for each message. That took 6 % of the CPU time when a
-thousand streams sent one change.
+An `asyncio.timeout` around each write would set and cancel a timer for each message. When a thousand streams sent one
+change, that took 6 % of the CPU time.
 """
 
 from __future__ import annotations
@@ -12,14 +12,14 @@ from typing import Self
 
 
 class WriteWatch:
-    """Ends the block of a stream with TimeoutError when one of its writes takes longer than `seconds`."""
+    """Ends its block with TimeoutError when a write within the block takes longer than `seconds`."""
 
     def __init__(self, seconds: float) -> None:
         self._seconds = seconds
         self._timeout = asyncio.timeout(None)
         self._loop = asyncio.get_running_loop()
         self._begin: float | None = None
-        """When the present write began; None between writes."""
+        """When the current write began, by the event loop's clock; None between writes."""
         self._timer: asyncio.TimerHandle | None = None
 
     @property

@@ -19,7 +19,7 @@ _SUBJECT: Final = re.compile(AGENT_ID)
 _ORGANIZATION: Final = re.compile(ORGANIZATION_ID)
 _MAX_NAME: Final = 200
 _LATEST: Final = 2**53
-"""Times must be below it, in seconds since 1970. JSON numbers are exact up to here, and NaN is not below it."""
+"""The limit of times, in seconds since 1970. Below it, JSON integers are exact. The comparison also rejects NaN."""
 _KINDS: Final = check_complete(
     Role,
     {
@@ -29,7 +29,7 @@ _KINDS: Final = check_complete(
         Role.WORKER: ActorKind.WORKFLOW,
     },
 )
-"""The kind of caller for each role. If a token has several roles, the first one in this order decides."""
+"""The kind of caller for each role. If a token has several roles, the first of them in this order decides."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +47,7 @@ class ClaimNames:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Parses a text like `org=https://example.com/org,roles=groups`. Raises ValueError."""
+        """Parses a text like `org=https://example.com/org,roles=groups`. Raises ValueError if it has another form."""
         known = [field.name for field in fields(cls)]
         claims: dict[str, str] = {}
         for part in text.split(","):
@@ -60,7 +60,7 @@ class ClaimNames:
 
 
 def read_caller(claims: Claims, names: ClaimNames) -> Caller:
-    """Returns the caller that the token identifies. Refuses with TOKEN_INVALID."""
+    """Returns the caller that a token identifies. Refuses with TOKEN_INVALID if a claim is missing or invalid."""
     subject, organization, name = claims.get(names.sub), claims.get(names.org), claims.get(names.name, "")
     if not isinstance(subject, str) or not _SUBJECT.fullmatch(subject):
         raise token_invalid(f"The token's {names.sub} must match {AGENT_ID}.", names.sub)
@@ -78,13 +78,13 @@ def read_caller(claims: Claims, names: ClaimNames) -> Caller:
     if not isinstance(organization, str) or not _ORGANIZATION.fullmatch(organization):
         message = f"The token needs an organization in {names.org}. Only services and workers may omit it."
         raise token_invalid(message, names.org)
-    # Removes single surrogates, which are invalid in UTF-8, and NUL, which PostgreSQL can't store.
+    # Removes lone surrogates, which are invalid in UTF-8, and NUL, which PostgreSQL can't store.
     display_name = name[:_MAX_NAME].replace("\0", "").encode(errors="ignore").decode() if isinstance(name, str) else ""
     return Caller(kind, subject, organization, roles, display_name or subject, acting_service)
 
 
 def read_time(claims: Claims, claim: str, default: float | None) -> float:
-    """Returns the time in a claim, in seconds since 1970. Refuses with TOKEN_INVALID."""
+    """Returns the time in a claim, in seconds since 1970. Refuses with TOKEN_INVALID if the claim is not a time."""
     value = claims.get(claim, default)
     if isinstance(value, int | float) and 0 <= value < _LATEST:
         return float(value)

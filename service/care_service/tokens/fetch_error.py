@@ -4,4 +4,4 @@ from __future__ import annotations
 
 
 class FetchError(Exception):
-    """The document is not available now. The message says why, and contains no part of the document."""
+    """The document with the keys can't be fetched now. The message says why, and contains no part of the document."""

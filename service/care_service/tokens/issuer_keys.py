@@ -18,7 +18,7 @@ from care_service.tokens.sources import FileSource, Source, parse_source
 
 _LOG: Final = get_logger("care.tokens")
 PAUSE: Final = timedelta(seconds=5)
-"""The minimum time between fetches that tokens cause, so that forged key ids can't flood the issuer with requests."""
+"""The pause between fetches for unknown keys. Without it, forged key ids could flood the issuer with requests."""
 
 
 class TokenKeys:
@@ -43,7 +43,7 @@ class TokenKeys:
         """Whether the last fetch failed, or none was made yet. An unknown key may then be valid."""
 
     async def fetch(self) -> None:
-        """Fetches the keys now, or waits for the fetch in progress. A failure is logged, and keeps the current keys."""
+        """Fetches the keys now, or waits for the fetch in progress. After a failure, the current keys stay in use."""
         if self._source is None:
             return
         if self._fetching is None:
@@ -52,7 +52,7 @@ class TokenKeys:
         await asyncio.shield(self._fetching)
 
     async def refresh_now(self) -> None:
-        """Fetches the keys because a token names an unknown key. Does nothing within PAUSE of the last such fetch."""
+        """Fetches the keys because a token names an unknown key. Does nothing for PAUSE after the last such fetch."""
         if self._fetching:
             await self.fetch()
         elif self._monotonic() >= self._pause_end:
@@ -83,7 +83,7 @@ class TokenKeys:
         except (FetchError, BadDocumentError) as error:
             self.is_unavailable = True
             self._failures += 1
-            # Logs an error once, not at each fetch.
+            # An error is logged once, and not again by each further fetch.
             if str(error) != self._logged_error:
                 self._logged_error = str(error)
                 _LOG.warning(
@@ -108,8 +108,9 @@ class TokenKeys:
 async def open_keys(place: str | None, refresh: timedelta) -> TokenKeys:
     """Returns the keys for a value of CARE_TOKEN_KEYS, after one fetch. `TokenKeys.run` keeps them current.
 
-    The service starts even if the issuer is unreachable. Until the issuer is reachable, calls are refused as retryable.
-    Raises ConfigurationError for a file that is missing or invalid.
+    If the issuer is unreachable, the service starts without keys. Until a fetch succeeds, it refuses calls with
+    TOKEN_KEYS_UNAVAILABLE, which clients can retry. Raises ConfigurationError if a file is missing or invalid, or has
+    no usable key.
     """
     source = parse_source(place) if place else None
     keys = TokenKeys(source, refresh)

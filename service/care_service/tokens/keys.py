@@ -38,7 +38,7 @@ class BadDocumentError(Exception):
 
 
 class UnusableKeyError(Exception):
-    """A member of a JWK Set can't verify tokens here; the message says why."""
+    """A member of a JWK Set can't be used to verify tokens; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Key:
     """A key, and the only algorithm that it is used with."""
 
     id: str | None
-    """Its `kid`."""
+    """The `kid` of the key; None if it has none."""
     algorithm: str
     identity: tuple[str, ...]
     """The values that identify the key, as text."""
@@ -55,7 +55,7 @@ class Key:
 
 @dataclass(frozen=True, slots=True)
 class KeySet:
-    """The keys of one issuer. Two sets are equal if they accept the same tokens."""
+    """The keys of one issuer. Equal sets accept the same tokens."""
 
     keys: tuple[Key, ...] = ()
 
@@ -80,9 +80,10 @@ def development_key(secret: bytes) -> Key:
 
 
 def read_key_set(document: bytes) -> tuple[KeySet, list[str]]:
-    """Returns the usable keys of a JWK Set, and for the log why other keys are not usable. Raises BadDocumentError.
+    """Returns the usable keys of a JWK Set, and for each unusable key the reason, for the log.
 
-    Keys that are not for signatures are skipped silently, because a set may contain them (RFC 7517, section 5).
+    Skips keys that are not for signatures, and gives no reason, because a set may contain such keys (RFC 7517, section
+    5). Raises BadDocumentError if the document is not a JWK Set.
     """
     try:
         content = json.loads(document)
@@ -123,7 +124,7 @@ def _read_key(member: object) -> Key:
             "it is private: publish only the public part, and replace the key, because this one is now known"
         )
     type_and_curve = (key_type, "" if key_type == "RSA" else member.get("crv"))
-    # Compared one by one instead of looked up: an issuer may have written an unhashable value.
+    # Compared one by one, because a lookup would fail if the document has an unhashable value here.
     algorithms = next((algorithms for kind, algorithms in _ALGORITHMS.items() if kind == type_and_curve), None)
     if algorithms is None:
         raise UnusableKeyError("its type or curve is unsupported; use RSA, P-256, P-384, P-521 or Ed25519")

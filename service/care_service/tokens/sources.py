@@ -17,11 +17,11 @@ class Source(Protocol):
         """The name of the source in logs and errors."""
 
     async def fetch(self) -> bytes:
-        """Returns the current document. Raises FetchError."""
+        """Returns the current document. Raises FetchError if it is not available now."""
 
 
 class FileSource:
-    """A file. Each fetch reads it again, so to rotate keys, replace the file."""
+    """A file. Each fetch reads the file again. To rotate keys, replace the file."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -39,7 +39,7 @@ def parse_source(place: str) -> Source:
     """Returns the source for a value of CARE_TOKEN_KEYS."""
     if "://" not in place:
         return FileSource(Path(place))
-    # Only a URL needs the HTTP client, which takes 6 MB and a twentieth of the time to start.
+    # Only a URL needs the HTTP client. The import takes 6 MB, and a twentieth of the service's start time.
     from care_service.tokens.url_source import UrlSource  # noqa: PLC0415
 
     return UrlSource(place)

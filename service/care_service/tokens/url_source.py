@@ -11,18 +11,18 @@ import httpx
 from care_service.tokens.fetch_error import FetchError
 
 _DEADLINE: Final = 5.0
-"""The time limit of a whole fetch, in seconds. Calls whose key is not known yet wait for the fetch."""
+"""The time limit of a whole fetch, in seconds. Calls whose token names an unknown key wait for the fetch."""
 _MAX_BYTES: Final = 1024 * 1024
 _HEADERS: Final = {"Accept": "application/jwk-set+json, application/json", "Accept-Encoding": "identity"}
 
 
 class UrlSource:
-    """A URL. The server's certificate is checked against the default authorities, or those in SSL_CERT_FILE."""
+    """A URL. The server's certificate must come from an authority in SSL_CERT_FILE, or by default in certifi's list."""
 
     def __init__(self, url: str) -> None:
         parts = urlsplit(url)
         self._url = url
-        # Made only once, because this reads the certificates of all authorities.
+        # Created only once, because this reads the certificates of all authorities.
         self._tls = httpx.create_ssl_context()
         self.name = f"{parts.scheme}://{parts.netloc}{parts.path}"
 

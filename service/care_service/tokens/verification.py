@@ -19,12 +19,12 @@ _CACHED: Final = 4_096
 
 
 class UnknownKeyError(Exception):
-    """The token names an unknown key."""
+    """No known key has the `kid` of the token, or the token has no `kid` and several keys are known."""
 
 
 @dataclass(frozen=True, slots=True)
 class VerifiedToken:
-    """A token with a valid signature. Each call checks its times."""
+    """A token with a valid signature. Each call checks the token's times."""
 
     caller: Caller
     begin: float
@@ -34,7 +34,7 @@ class VerifiedToken:
 
 
 class Verifier:
-    """Verifies tokens with one set of keys. Another set needs another verifier, because this one caches its results."""
+    """Verifies tokens with one set of keys. Caches the results, so another set needs another verifier."""
 
     def __init__(self, keys: KeySet, development: Key | None, rules: TokenRules) -> None:
         self.keys = keys
@@ -44,7 +44,10 @@ class Verifier:
         self.verify = lru_cache(maxsize=_CACHED)(self._verify)
 
     def _verify(self, token: str) -> VerifiedToken:
-        """Returns the caller that the token identifies. Refuses with TOKEN_INVALID, or raises UnknownKeyError."""
+        """Returns the caller and the times of a token.
+
+        Refuses with TOKEN_INVALID if the token is not valid. Raises UnknownKeyError if no known key fits.
+        """
         content = self._decode(token)
         caller = claims.read_caller(content, self._rules.claims)
         return VerifiedToken(caller, claims.read_time(content, "nbf", 0), claims.read_time(content, "exp", None))
@@ -80,15 +83,15 @@ class Verifier:
         return jwt.decode(
             token,
             key.material,
-            # The key decides, not the token's header.
+            # The key decides on the algorithm, not the token's header.
             algorithms=[key.algorithm],
             issuer=rules.issuer,
             audience=rules.audience,
             options={
                 "verify_iss": rules.issuer is not None,
                 "verify_aud": rules.audience is not None,
-                # Each call checks the times against the service's clock. The other claims are unused, or checked when
-                # the caller is read.
+                # Each call checks the times against the service's clock. `read_caller` checks `sub`. The other claims
+                # are not used.
                 "verify_exp": False,
                 "verify_nbf": False,
                 "verify_iat": False,

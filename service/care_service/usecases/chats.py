@@ -1,4 +1,4 @@
-"""The use cases of a chat's private link: the customer opens the chat and writes. This module never logs a token."""
+"""The use cases of a chat's private link: the customer opens the chat and writes. No token is logged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 
 async def load_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
-    """Returns the chat that a link opens. Refuses with LINK_UNKNOWN."""
+    """Returns the chat that a link opens. Refuses with LINK_UNKNOWN if the link is invalid or the contact rejected."""
 
     async def attempt(store: TicketStore) -> ChatSnapshot:
         return (await _load(store, links, token, None, now))[0]
@@ -35,7 +35,8 @@ async def load_chat(store: TicketStore, links: Links, token: str, now: datetime)
 async def open_chat(store: TicketStore, links: Links, token: str, now: datetime) -> ChatSnapshot:
     """Returns the chat that a link opens.
 
-    The first use of the link verifies the contact, because it proves that the customer owns the address.
+    The first use of the link verifies the contact, unless the ticket is CLOSED. It proves that the customer received
+    the link at the contact's address.
     """
     chat = await load_chat(store, links, token, now)
     if rules.verify_contact(chat, customer_caller(str(chat.contact.id)), now) is None:
@@ -56,9 +57,10 @@ async def open_chat(store: TicketStore, links: Links, token: str, now: datetime)
 async def post_message(
     store: TicketStore, links: Links, token: str, text: str, request: Request[Message | None]
 ) -> Replayable[Message | None]:
-    """Writes a customer's message. Returns it, or None if it became a claim on another ticket.
+    """Writes a customer's message. Returns the message, or None if it is a claim on another ticket.
 
-    If the ticket is CLOSED, the message goes to its follow-up ticket. If there is none, the message creates it.
+    If the ticket is CLOSED, the message goes to the review's open ticket, or else to the last follow-up. If that ticket
+    is CLOSED, too, the message creates a follow-up of it.
     """
     command = commands.PostMessage(
         text=text, message_id=uuid7(), recovery_id=uuid7(), contact_id=uuid7(), review_message_id=uuid7()
@@ -77,7 +79,7 @@ async def post_message(
         )
         if decision is None:
             return None
-        # A claim on another ticket waits until the team accepts it. It is in no chat until then.
+        # A claim on another ticket waits for the team. Until the team accepts the claim, no chat contains the message.
         written = decision.messages[-1] if decision.messages else None
         await commit(store, schedule(chat.target, decision), own.record(chat.contact.organization, written))
         return written
@@ -95,7 +97,7 @@ async def _load(
 ) -> tuple[ChatSnapshot, StoredResponse | None]:
     found = links.read_chat_token(token)
     loaded = await store.load_chat(found[0], request_id, oldest) if found else None
-    # A contact's link always uses the contact's own key. A token with another key is forged.
+    # The key `contact.key_id` signs the link to the contact's chat. A token with another key id is forged.
     if found is None or loaded is None or loaded[0].contact.key_id != found[1] or loaded[0].is_dead:
         raise unknown_link("the message that it came in")
     return loaded

@@ -1,4 +1,4 @@
-"""The calls of a ticket's workflow: it gets the ticket's next deadline, and fires deadlines that are reached."""
+"""The calls of a ticket's workflow, which gets the ticket's next deadline and fires deadlines that are reached."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 
 async def get_next_deadline(store: TicketStore, name: TicketName, caller: Caller) -> TicketSnapshot:
-    """Returns a ticket with its next deadline under the current settings. Records that the workflow knows it."""
+    """Returns a ticket with the next deadline by the current settings. Records that the workflow knows the deadline."""
     caller.check_organization(name.organization, str(name))
     return await _write(store, name, refresh_deadlines)
 

@@ -21,7 +21,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 @dataclass(frozen=True, slots=True)
 class MessageToSend:
-    """The data that the provider needs to send a message. No one else may see it."""
+    """The data that the provider needs to send a message. No one else may see this data."""
 
     address: str
     """An email address, or a phone number in E.164 format."""
@@ -46,7 +46,7 @@ async def begin_delivery(
 ) -> BegunDelivery:
     """Begins an attempt of `step` if it is the delivery's next step. Without a step, only reads the delivery.
 
-    Refuses with LINK_UNKNOWN if the key of the chat's link is missing.
+    Refuses with LINK_UNKNOWN if the key that signs the chat's link is missing.
     """
     caller.check_organization(name.organization, str(name))
 
@@ -57,7 +57,7 @@ async def begin_delivery(
             return BegunDelivery(snapshot, is_granted=False)
         scheduled = schedule(snapshot.base, decision)
         after = _apply(snapshot, scheduled.decision)
-        # If the message was given up instead, there is no attempt.
+        # There is no attempt if the decision gave the message up instead.
         is_granted = after.delivery.attempt != 0
         to_send = _to_send(links, after) if is_granted and step is DeliveryStep.SEND else None
         await store.commit(scheduled, None)

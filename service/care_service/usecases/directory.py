@@ -29,7 +29,7 @@ class PlaceChanges:
     default_phone_region: str | None = None
     settings: Layer
     settings_paths: frozenset[str]
-    """The settings to change: each gets its value in `settings`, or is unset if it has none there."""
+    """The settings to change. Each gets its value from `settings`, or is unset if it has no value there."""
 
     @property
     def columns(self) -> frozenset[str]:
@@ -85,7 +85,7 @@ async def update_organization(
     changes: PlaceChanges,
     request: Request[Organization],
 ) -> Replayable[Organization]:
-    """Changes an organization, including the settings that are fields of the organization itself."""
+    """Changes an organization, including the settings that are fields of the Organization message."""
     request.caller.check_organization(organization, names.organization(organization))
 
     async def write() -> Organization:
@@ -173,7 +173,7 @@ def _or_keep(new: OutcomeT | None, old: OutcomeT) -> OutcomeT:
 async def _write_once(
     directory: Directory, organization: str, request: Request[OutcomeT], write: Callable[[], Awaitable[OutcomeT]]
 ) -> Replayable[OutcomeT]:
-    """Writes, unless a response to the request is stored already."""
+    """Calls `write`, unless a response to the request is stored already."""
     key = request.key(organization)
     for _ in range(_MAX_ATTEMPTS):
         stored = await directory.find_response(key) if key else None
@@ -182,5 +182,5 @@ async def _write_once(
         try:
             return await write()
         except StaleError:
-            continue  # The same request ran at the same time, so its response is stored by now.
+            continue  # Another call committed first: the same request, or a change of the settings.
     raise Refusal(Reason.CONTENDED, "Another call is writing the same resource. Retry the call.")

@@ -27,7 +27,7 @@ async def execute(
 ) -> Replayable[OutcomeT]:
     """Carries out a command on a ticket, or on one of its recoveries.
 
-    `outcome` makes the outcome from the ticket after the command and the decision, which is None if nothing changed.
+    `outcome` makes the outcome. It gets the state after the command and the decision (None if nothing changed).
     """
     resource = str(name) if recovery is None else f"{name}/recoveries/{recovery}"
     agent = command.agent if isinstance(command, commands.AssignTicket) else None

@@ -14,12 +14,12 @@ from care_rules.filters.conditions import Condition
 
 
 class FeedPosition(NamedTuple):
-    """A position in the feed. A reader at this position has read everything up to and including it."""
+    """A position in the feed. A reader at this position has read the activity there and everything before it."""
 
     transaction: int
     """PostgreSQL's 64-bit id of a transaction."""
     sequence: int
-    """The number of an activity of that transaction, in the order of writing."""
+    """A number that rises with each activity. It orders the activities of one transaction."""
 
 
 class FeedFilter(NamedTuple):
@@ -34,7 +34,7 @@ class FeedFilter(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """An activity, with its ticket as it is at the time of reading, and the entry of the thread that came with it."""
+    """An activity, its ticket at the time of reading, and the entry of the thread that the same commit wrote."""
 
     position: FeedPosition
     activity: Activity
@@ -56,7 +56,7 @@ class ChangedTickets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class FeedPage:
-    """The next changes, and the position up to which the feed was read. Two reads never give equal pages."""
+    """The next changes, and the position up to which the feed was read. Pages are equal only if they are one object."""
 
     changes: tuple[Change, ...]
     position: FeedPosition

@@ -28,13 +28,13 @@ class Submission:
 
     email: str
     phone: str
-    """As typed. Without a country code, the region of the location applies."""
+    """In E.164 format, or as typed if it has no country code. Then the location's or organization's region applies."""
     display_name: str
     message: str
 
 
 async def load_form(store: TicketStore, links: Links, token: str, now: datetime) -> FormSnapshot:
-    """Returns the form that a link opens. Refuses with LINK_UNKNOWN."""
+    """Returns the form that a link opens. Refuses with LINK_UNKNOWN if the link is not valid."""
 
     async def attempt(store: TicketStore) -> FormSnapshot:
         return (await _load(store, links, token, None, now))[0]
@@ -47,8 +47,9 @@ async def submit_contact(
 ) -> Replayable[str]:
     """Records a submission. Returns the reference to show to the customer.
 
-    A submission opens the chat, creates a follow-up of a CLOSED ticket, or is kept as a claim. A repeated submission
-    changes nothing.
+    The first submission is the contact that the chat is opened with. Later ones are kept as claims. If the ticket is
+    CLOSED, a submission is kept as a claim on the review's open ticket, or else creates a follow-up. A repeated
+    submission changes nothing.
     """
     command = commands.SubmitContact(
         email=submission.email,
@@ -88,7 +89,7 @@ async def _load(
 ) -> tuple[FormSnapshot, StoredResponse | None]:
     found = links.read_form_token(token)
     loaded = await store.load_form(found[0], request_id, oldest) if found else None
-    # A recovery's link always uses the recovery's own key. A token with another key is forged.
+    # The key `recovery.key_id` signs the link to the recovery's form. A token with another key id is forged.
     if found is None or loaded is None or loaded[0].recovery.key_id != found[1]:
         raise unknown_link("the business's reply")
     return loaded

@@ -1,4 +1,4 @@
-"""Ingests email and SMS messages: into the chat that they belong to, or stored until a person looks at them."""
+"""Ingests email and SMS messages. A message goes into the chat it belongs to, or waits until a person looks at it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from care_service.usecases.retrying import retry_until_committed
 
 @dataclass(frozen=True, slots=True)
 class IngestedMessage:
-    """An inbound message with its outcome, and the entry of the thread that it became."""
+    """An inbound message with its outcome, and the message's entry in the thread, if it has one."""
 
     inbound: Inbound
     entry: MessageView | None
@@ -33,9 +33,10 @@ class IngestedMessage:
 async def ingest_message(
     store: TicketStore, reader: Reader, inbound: Inbound, ticket: TicketName | None, request: Request[IngestedMessage]
 ) -> Replayable[IngestedMessage]:
-    """Ingests a message once. `ticket` is the ticket that the message names. A repeat returns the same outcome.
+    """Ingests a message once. A repeat returns the outcome of the first call.
 
-    `inbound` has no outcome and no ticket yet.
+    `inbound` is still UNMATCHED and without a ticket. `ticket` is the ticket that the request names. Refuses with
+    RESOURCE_NOT_FOUND if that ticket does not exist.
     """
     organization = inbound.organization
     request.caller.check_organization(organization, names.organization(organization))
@@ -87,10 +88,10 @@ async def _repeat(reader: Reader, known: Inbound) -> IngestedMessage:
 
 
 def _may_write(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) -> bool:
-    """Tells whether the sender may write into the chat: the contact, or a mail server that returns a message.
+    """Tells whether the sender may write into the chat: as the contact, or as a mail server that returns a message.
 
-    A bounce comes from the server's own address, and names the message that it returns (RFC 3464). Only the recipient's
-    servers know the id of that message.
+    A bounce comes from the server's own address, and names the message that it returns (RFC 3464). Only the recipient
+    and the mail servers on the way know the id of that message.
     """
     is_contact = inbound.sender != "" and inbound.sender.lower() in {chat.contact.email.lower(), chat.contact.phone}
     return not chat.is_dead and (is_contact or (inbound.automatic and loaded.is_answer))
@@ -99,13 +100,13 @@ def _may_write(chat: ChatSnapshot, inbound: Inbound, loaded: InboundSnapshot) ->
 async def _keep(
     store: TicketStore, inbound: Inbound, ticket: Ticket | None, request: Request[IngestedMessage]
 ) -> IngestedMessage:
-    """Stores a message without an open chat. `ticket` is the ticket that it belongs to, whose chat is locked."""
+    """Stores a message without an open chat. `ticket` is the ticket whose chat is locked; None if it is not known."""
     if ticket is None:
         unmatched = IngestedMessage(inbound, None)
         await store.store_inbound(inbound, request.record(inbound.organization, unmatched))
         return unmatched
     inbound = replace(inbound, outcome=IngestOutcome.CHAT_LOCKED, ticket_number=ticket.number)
-    # The new revision makes a commit that opens the chat at the same time load again, so that it finds the message.
+    # The new revision makes a concurrent commit that opens the chat fail. That call loads again, and finds the message.
     decision = Decision(bump_revision(ticket), inbound=inbound)
     waiting = IngestedMessage(inbound, None)
     await store.commit(keep_schedule(decision), request.record(inbound.organization, waiting))

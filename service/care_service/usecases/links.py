@@ -1,7 +1,8 @@
-"""The links that customers get. Keys make and check their tokens. No token is stored.
+"""The links that customers get. Each contains a token that one of the keys signs. No token is stored.
 
-A token is `{key id}.{resource id}.{MAC}`; the id is the 16 bytes of a UUID and the MAC the first 128 bits of
-HMAC-SHA256 over purpose and id (RFC 2104; truncation as in RFC 4868), both in unpadded base64url (RFC 4648, section 5).
+A token is `{key id}.{resource id}.{MAC}`. The resource id is the 16 bytes of a UUID. The MAC is the first 128 bits of
+HMAC-SHA256 over the purpose and the resource id (RFC 2104; truncation as in RFC 4868). Both are in unpadded base64url
+(RFC 4648, section 5).
 """
 
 from __future__ import annotations
@@ -31,19 +32,19 @@ def _decode(text: str) -> bytes:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Makes and reads the tokens of links to forms and chats. A form's token is not valid for a chat, or vice versa."""
+    """Makes and reads the tokens of links. A form's token is not valid for a chat, and a chat's not for a form."""
 
     keys: Mapping[str, bytes]
     """The keys by key id, each at least 32 bytes."""
     current: str
-    """The id of the key for new links. A link never changes its key, so a key must stay while its links are in use."""
+    """The id of the key that signs new links. A link keeps its key, so a key must stay while links use it."""
     base_url: str
     """The URL of the customer's pages: http or https, without a trailing slash."""
 
     def require_key(self, key_id: str) -> None:
-        """Refuses with LINK_UNKNOWN if a link's key is missing.
+        """Refuses with LINK_UNKNOWN if the key of a link is missing. The message names the key, for operators.
 
-        Call it before an attempt begins. The workflow shows operators which key to restore (docs/operating.md).
+        Call this method before an attempt begins. docs/access.md says which keys must stay.
         """
         if key_id not in self.keys:
             raise Refusal(
@@ -51,7 +52,7 @@ class Links:
             )
 
     def form_token(self, recovery: UUID, key_id: str) -> str:
-        """Returns the token of a recovery's form link. It is always the same."""
+        """Returns the token of a recovery's form link. The same recovery and key always give the same token."""
         return self._token(_FORM, recovery, key_id)
 
     def form_link(self, recovery: UUID, key_id: str) -> str:
@@ -63,7 +64,7 @@ class Links:
         return self._read(_FORM, token)
 
     def chat_token(self, contact: UUID, key_id: str) -> str:
-        """Returns the token of a contact's chat link. It is always the same."""
+        """Returns the token of a contact's chat link. The same contact and key always give the same token."""
         return self._token(_CHAT, contact, key_id)
 
     def chat_link(self, contact: UUID, key_id: str) -> str:
@@ -86,6 +87,6 @@ class Links:
             resource = UUID(bytes=_decode(parts[1]))
         except ValueError:
             return None
-        # Compared as text: base64 can write the same bytes in several ways, and only one of them is valid.
+        # The text is compared, because several base64 texts can stand for the same bytes. Only one of them is valid.
         expected = self._token(purpose, resource, parts[0])
         return (resource, parts[0]) if hmac.compare_digest(expected.encode(), token.encode()) else None

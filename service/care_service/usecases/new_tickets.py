@@ -33,13 +33,13 @@ async def decide_with_number(store: TicketStore, settings: Settings, decide: Cal
     ticket = decision.ticket
     if ticket.assignee is not None or settings.auto_assign is AutoAssign.OFF:
         return decision
-    # This comes last, because a turn that is taken and not used is lost.
+    # This call comes last, because ROUND_ROBIN ends the agent's turn even if the ticket is not committed.
     agent = await store.next_assignee(ticket.organization, ticket.location, settings.auto_assign)
     return assign_new_ticket(decision, agent) if agent else decision
 
 
 async def commit(store: TicketStore, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-    """Commits a decision, on a new ticket or on an existing one. Raises StaleError."""
+    """Commits a decision on a new or an existing ticket. Raises StaleError if another call committed first."""
     if scheduled.decision.is_new_ticket:
         await store.commit_new(scheduled, record)
     else:

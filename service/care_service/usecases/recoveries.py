@@ -20,7 +20,7 @@ from care_service.usecases.request import Replayable, Request
 
 @dataclass(frozen=True, slots=True)
 class ChangedRecovery:
-    """A recovery after a command, with its contacts, and its ticket."""
+    """A recovery after a command, with the recovery's contacts and ticket."""
 
     recovery: RecoveryView
     ticket: TicketSnapshot
@@ -35,10 +35,10 @@ class NewContact:
 
     email: str
     phone: str
-    """As typed. Without a country code, the region of the location applies."""
+    """In E.164 format, or as typed if it has no country code. Then the location's or organization's region applies."""
     display_name: str
     claim: UUID | None
-    """The id of one of the ticket's contacts. The new contact gets its addresses and name."""
+    """The id of one of the ticket's contacts. The new contact gets the addresses and the name of that contact."""
 
 
 async def send_recovery_form(
@@ -60,7 +60,7 @@ async def send_recovery_form(
 async def add_contact(
     store: TicketStore, name: TicketName, contact: NewContact, request: Request[ChangedRecovery]
 ) -> Outcome:
-    """Starts a recovery with an address that the agent knows."""
+    """Starts a recovery with an address that the agent knows, or with a claim."""
     command = commands.AddContact(
         email=contact.email,
         phone=contact.phone,
@@ -94,7 +94,7 @@ async def _end(
     request: Request[ChangedRecovery],
 ) -> Outcome:
     request.caller.check_organization(name.organization, str(name))
-    # Read before the command, because the command does not change the contacts.
+    # The contacts can be read before the command, because the command does not change them.
     view = await reader.recovery(name)
 
     def ended(snapshot: TicketSnapshot, _: Decision | None) -> ChangedRecovery:

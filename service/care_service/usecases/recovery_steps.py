@@ -24,7 +24,7 @@ from care_service.usecases.ports.ticket_store import TicketStore
 from care_service.usecases.retrying import retry_until_committed
 
 _MAX_WAITING: Final = 50
-"""How many waiting messages enter a chat when it opens. The others stay unmatched."""
+"""The maximum number of waiting messages that enter a chat when it opens. Other messages stay unmatched."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +66,10 @@ async def check_recovery(
 ) -> RecoveryProgress:
     """Returns a recovery's next step. Deletes the wake that the workflow's report at `report_time` caused.
 
-    The workflow that calls needs no wake. Later reports have their own wakes.
+    The workflow does not need that wake, because this call returns the next step. The wakes of other reports stay.
     """
     caller.check_organization(name.organization, str(name))
     if report_time is not None:
-        # The delete comes before the load, so that the wake of a later report stays.
         await store.cancel_wake(name, report_time)
     return _progress(await _load(store, name), timing, now)
 
@@ -86,7 +85,7 @@ async def begin_posting(
 ) -> BegunPosting:
     """Begins an attempt of `step` at the review site if it is the recovery's next step.
 
-    Refuses with LINK_UNKNOWN if the key of the form's link is missing.
+    Refuses with LINK_UNKNOWN if the key that signs the form's link is missing.
     """
     caller.check_organization(name.organization, str(name))
 
@@ -127,14 +126,14 @@ async def expire_form(
     caller: Caller,
     now: datetime,
 ) -> RecoveryProgress:
-    """Ends a form that has expired. With `early` in the command, ends it before its time."""
+    """Ends a form that has expired. If `command.early` is set, ends the form even before it expires."""
     return await _report(store, timing, name, command, caller, now)
 
 
 async def unlock_chat(
     store: TicketStore, links: Links, timing: SiteTiming, name: RecoveryName, caller: Caller, now: datetime
 ) -> RecoveryProgress:
-    """Opens the chat with the contact, sends them its link, and adds the messages that they sent before."""
+    """Opens the chat, sends its link to the contact, and adds the messages that the contact sent before."""
     command = commands.UnlockChat(uuid7(), links.current)
     caller.check_organization(name.organization, str(name))
 

@@ -1,4 +1,4 @@
-"""The request for a command: its caller, its time, and the stored response for repeats.
+"""The request for a command: the caller, the time, and what repeats of the request need.
 
 The RPC layer makes a `Request`. No use case knows the bytes of a request or a response. See AIP-154 for etags, and
 AIP-155 for request ids.
@@ -39,19 +39,19 @@ class Request(Generic[OutcomeT]):
     id: UUID | None
     """The `request_id`; None if the caller gave none."""
     fingerprint: bytes
-    """SHA-256 over the method and the request's bytes. Unused without an id."""
+    """SHA-256 over the method and the request's bytes. Not used if the request has no id."""
     encode: Callable[[OutcomeT], bytes]
-    """Makes the response's bytes from the outcome. Only called if the request has an id."""
+    """Converts the outcome to the response's bytes. Called only if the request has an id."""
     etag: str = ""
     """The version that the caller has seen; empty for any version."""
 
     @property
     def oldest(self) -> datetime:
-        """Responses that were stored before this time have expired."""
+        """Responses that were stored at this time or before have expired."""
         return self.now - REQUEST_ID_LIFETIME
 
     def by(self, caller: Caller) -> Request[OutcomeT]:
-        """Returns the same request with `caller`. The holder of a link is known only after the link is read."""
+        """Returns the same request with `caller`, for a customer who is known only after their link is read."""
         return replace(self, caller=caller)
 
     def key(self, organization: str) -> RequestKey | None:

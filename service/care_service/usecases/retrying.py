@@ -27,10 +27,10 @@ class Attempt(Protocol[T_co]):
 async def retry_until_committed(
     store: TicketStore, attempt: Attempt[T], ticket: TicketName | Callable[[], Awaitable[TicketName | None]] | None
 ) -> T:
-    """Repeats `attempt` until it commits. The last attempt locks `ticket`. Refuses with CONTENDED if that fails, too.
+    """Repeats `attempt` until it commits. The last attempt locks `ticket`. Refuses with CONTENDED if it fails, too.
 
-    If another ticket may take over, such as a follow-up, `ticket` is a function that finds the current one. None means
-    that there is no ticket to lock.
+    `ticket` is a function if attempts can write to different tickets, such as to a new follow-up. The function finds
+    the current one. None means that there is no ticket to lock.
     """
     for _ in range(_MAX_ATTEMPTS):
         try:

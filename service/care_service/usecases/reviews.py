@@ -23,20 +23,20 @@ from care_service.usecases.ports.ticket_store import StaleError, TicketStore
 from care_service.usecases.request import Replayable, Request
 
 _MAX_ATTEMPTS: Final = 12
-"""In each round, one of the concurrent calls for a review commits."""
+"""In each round, one of the concurrent calls for a review commits. So twelve concurrent calls all succeed."""
 
 
 def review_id(organization: str, site: str, external_id: str) -> UUID:
-    """Returns a review's id, made from its identity at the site: a repeated ingest finds it (RFC 9562, version 5)."""
+    """Returns a review's id: a UUID of version 5 (RFC 9562), so that a repeated ingest has the same id."""
     return uuid5(NAMESPACE_URL, f"care:{organization}/{site}/{external_id}")
 
 
 async def ingest_review(
     store: TicketStore, reader: Reader, directory: Directory, review: Review, request: Request[Review]
 ) -> Replayable[Review]:
-    """Stores a review or an edit, and returns the stored review. An edit older than the stored one changes nothing.
+    """Stores a review or an edit, and returns the stored review. An edit older than the stored version changes nothing.
 
-    The review's open ticket records the edit. If the settings require a ticket for the review, this creates one.
+    The review's open ticket records the edit. If the settings require a ticket for the review, creates one.
     """
     organization = review.organization
     request.caller.check_organization(organization, names.organization(organization))
@@ -48,7 +48,7 @@ async def ingest_review(
     for _ in range(_MAX_ATTEMPTS):
         try:
             return await _ingest(store, reader, directory, review, request)
-        except StaleError:  # A newer edit, or the same request, committed first.
+        except StaleError:  # Another call committed first: an edit, the same request, or a change of the ticket.
             stored = await directory.find_response(key) if key else None
             if (replayed := request.replay(stored)) is not None:
                 return replayed
@@ -89,7 +89,10 @@ async def _record_edit(
 async def _raise_ticket(
     store: TicketStore, before: Review | None, review: Review, request: Request[Review]
 ) -> ScheduledDecision | None:
-    """Returns the ticket that the settings require for a review; None if it has one, or if they required one before."""
+    """Returns the decision on the ticket that the settings require for a review; None if no ticket is needed.
+
+    No ticket is needed if the review has an open one, or if its stored version already required one.
+    """
     if before is not None and (before.stars, before.delete_time) == (review.stars, review.delete_time):
         return None
     snapshot, _ = await store.load_new(
@@ -107,7 +110,7 @@ async def _raise_ticket(
 
 
 def _merge_edit(before: Review, edit: Review) -> Review:
-    """Returns the edit with the values that an edit does not change."""
+    """Returns the edit, with those values of `before` that an edit does not change."""
     return replace(
         edit,
         id=before.id,

@@ -56,7 +56,7 @@ def _check(violations: Violations, organization: Layer, location: Location, pref
 def next_revision(
     place: Organization | Location, after: Layer, texts: SettingsTexts, caller: Caller, now: datetime
 ) -> SettingsRevision | None:
-    """Returns the revision that changes a place's settings to `after`; None if nothing changes."""
+    """Returns the revision that changes the settings of a place to `after`; None if nothing changes."""
     old, new = texts(place.settings), texts(after)
     changes = tuple(
         FieldChange(field, old.get(field, ""), new.get(field, ""))

@@ -39,12 +39,12 @@ class SettingsPlace:
 
     @property
     def effective(self) -> Settings:
-        """The settings that apply here."""
+        """The settings that apply at this place."""
         return effective_settings(self.organization, self.location)
 
 
 async def get_settings(reader: Reader, name: Child, caller: Caller) -> SettingsPlace:
-    """Returns the organization or location whose settings `name` names. An empty `id` means the organization's own."""
+    """Returns the organization or location whose settings have this name. An empty `id` means the organization."""
     caller.check_organization(name.organization, names.settings(name.organization, name.id))
     return await _load(reader, name)
 
@@ -58,7 +58,7 @@ async def update_settings(
     paths: frozenset[str],
     request: Request[SettingsPlace],
 ) -> Replayable[SettingsPlace]:
-    """Sets the settings `paths` as in `new_settings`, or unsets those that it lacks. Returns the changed place."""
+    """Sets the settings `paths` to their values in `new_settings`. Unsets those that are not set there."""
     organization = name.organization
     request.caller.check_organization(organization, names.settings(organization, name.id))
     key = request.key(organization)

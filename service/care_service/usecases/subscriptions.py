@@ -1,7 +1,7 @@
 """Notifies the streams of this process of changes. One poll of the feed serves all streams.
 
-Each stream reads from its own position at its own pace, so that a slow consumer fills no memory. Idle streams share the
-one poll. Streams that read the same changes at the same time share one read.
+Each stream reads from its own position at its own pace, so a slow consumer fills no memory. Streams without news read
+nothing. Streams that read the same changes at the same time share one read.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from care_service.usecases.ports.feed import Feed
 _LOG: Final = get_logger("care.following")
 _LIMIT: Final = 1_000
 _READS: Final = 4
-"""Concurrent reads of the feed: few, so that most connections stay free for calls when many streams have news."""
+"""The maximum number of concurrent reads. When many streams have news, most connections stay free for calls."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,11 +29,11 @@ class Pace:
     """The timing of streams, in seconds."""
 
     poll: float = 0.25
-    """Time between two polls while there are subscriptions. Polls find the commits of other processes."""
+    """Maximum time between two polls while there are subscriptions. Polls find the commits of other processes."""
     heartbeat: float = 20.0
     """Time without a message after which a stream sends a heartbeat. Proxies close connections after an idle minute."""
     write_timeout: float = 30.0
-    """Limit for writing one message to a stream. Unread messages stay in gRPC's window (64 KiB to some MiB)."""
+    """Limit for writing one message to a stream. A write waits only if gRPC's buffer (64 KiB to some MiB) is full."""
     retry: float = 1.0
     """Time between two polls while the database is unreachable."""
 
@@ -49,7 +49,7 @@ class Subscription:
         self._failure: Refusal | None = None
 
         self.through: FeedPosition | None = None
-        """There may be changes up to this position; None before the first poll."""
+        """There may be changes up to this position; None before the first notification."""
         self.has_ended = False
         """Whether the service is shutting down. The client resumes at another replica."""
 
@@ -78,9 +78,9 @@ class Subscription:
         self._news.set()
 
     async def wait(self) -> bool:
-        """Waits for news or for the next heartbeat. Returns whether there is news.
+        """Waits until there is news or a heartbeat is due. Returns whether there is news, such as the stream's end.
 
-        Raises a refusal if the feed can't be read: heartbeats would then suggest that all is well.
+        Raises a refusal if the feed can't be read. Without it, heartbeats would suggest that all is well.
         """
         try:
             async with asyncio.timeout_at(self._last_sent + self._heartbeat):
@@ -106,9 +106,9 @@ class Subscriptions:
         self._hint = asyncio.Event()
         self._subscriptions: dict[tuple[str | None, int | None], set[Subscription]] = {}
         self._waiters: dict[_Read, list[asyncio.Future[FeedPage]]] = {}
-        """The streams that wait for each read that has not ended."""
+        """For each read in progress, the futures of the streams that wait for it."""
         self._tasks: set[asyncio.Task[FeedPage]] = set()
-        """The reads. Kept, because the event loop has only weak references to its tasks."""
+        """The reads in progress. The set keeps them alive, because the event loop has only weak references to tasks."""
         self._reading = asyncio.Semaphore(_READS)
         self._has_ended = False
 
@@ -125,9 +125,9 @@ class Subscriptions:
 
     @asynccontextmanager
     async def subscribe(self, organization: str | None, ticket: int | None) -> AsyncIterator[Subscription]:
-        """Subscribes to an organization, or to one ticket, while the block runs. None stands for all.
+        """Subscribes to an organization, or to one ticket, while the block runs. None means all.
 
-        Refuses with DRAINING when the block ends because the service is shutting down.
+        Refuses with DRAINING if the block ends because the service is shutting down.
         """
         subscription, key = Subscription(self._pace.heartbeat), (organization, ticket)
         if self._has_ended:
@@ -144,7 +144,7 @@ class Subscriptions:
                 del self._subscriptions[key]
 
     async def changes(self, follow: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int) -> FeedPage:
-        """Reads the feed, once for all streams that ask for the same changes."""
+        """Reads the feed, once for all streams that ask for the same changes at the same time."""
         read = (follow, after, through, limit)
         waiters = self._waiters.get(read)
         if waiters is None:
@@ -152,8 +152,8 @@ class Subscriptions:
             task = asyncio.create_task(self._read(*read))
             self._tasks.add(task)
             task.add_done_callback(partial(self._pass_on, read))
-        # A stream that is cancelled cancels only its own future, and not the read for the others. `asyncio.shield`
-        # would do the same, but used 10 % of the CPU time when a thousand streams waited for one change.
+        # A cancelled stream cancels only its own future, and not the read that other streams wait for. `asyncio.shield`
+        # would do the same, but took 10 % of the CPU time when a thousand streams waited for one change.
         waiter = asyncio.get_running_loop().create_future()
         waiters.append(waiter)
         page: FeedPage = await waiter
@@ -181,7 +181,7 @@ class Subscriptions:
 
     async def _begin(self) -> FeedPosition:
         place = await self._feed.end()
-        # Streams that subscribed in the meantime read from their own positions.
+        # Notifies all streams, because there may be changes between a stream's position and this one.
         for subscription in self._all():
             subscription.notify(place)
         return place

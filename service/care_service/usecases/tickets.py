@@ -49,7 +49,7 @@ class NewTicket:
 
 
 async def get_ticket(reader: Reader, name: TicketName, caller: Caller) -> TicketView:
-    """Returns a ticket, with the caller's directory entry as its `agent`."""
+    """Returns a ticket. If the caller is an agent, `agent` is their directory entry."""
     caller.check_organization(name.organization, str(name))
     found = await reader.ticket(name, caller.id if caller.is_agent else None)
     if found is None:
@@ -117,32 +117,32 @@ async def take_ticket(store: TicketStore, name: TicketName, request: Request[Tic
 
 
 async def assign_ticket(store: TicketStore, name: TicketName, agent: str, request: Request[TicketSnapshot]) -> Outcome:
-    """Makes `agent`, an agent's id, the assignee."""
+    """Makes the agent with the id `agent` the assignee."""
     return await execute(store, name, commands.AssignTicket(agent), request, ticket_only)
 
 
 async def release_ticket(store: TicketStore, name: TicketName, request: Request[TicketSnapshot]) -> Outcome:
-    """Leaves the ticket without an assignee."""
+    """Removes the assignee of a ticket."""
     return await execute(store, name, commands.ReleaseTicket(), request, ticket_only)
 
 
 async def start_ticket(store: TicketStore, name: TicketName, request: Request[TicketSnapshot]) -> Outcome:
-    """Moves an OPEN ticket to IN_PROGRESS."""
+    """Changes the status of an OPEN ticket to IN_PROGRESS."""
     return await execute(store, name, commands.StartTicket(), request, ticket_only)
 
 
 async def resolve_ticket(store: TicketStore, name: TicketName, request: Request[TicketSnapshot]) -> Outcome:
-    """Moves a ticket to RESOLVED."""
+    """Changes the status of a ticket to RESOLVED."""
     return await execute(store, name, commands.ResolveTicket(), request, ticket_only)
 
 
 async def close_ticket(store: TicketStore, name: TicketName, request: Request[TicketSnapshot]) -> Outcome:
-    """Moves a ticket to CLOSED, and ends its live recovery."""
+    """Changes the status of a ticket to CLOSED, and ends the ticket's live recovery."""
     return await execute(store, name, commands.CloseTicket(), request, ticket_only)
 
 
 async def reopen_ticket(store: TicketStore, name: TicketName, request: Request[TicketSnapshot]) -> Outcome:
-    """Moves a RESOLVED ticket back to IN_PROGRESS."""
+    """Changes the status of a RESOLVED ticket back to IN_PROGRESS."""
     return await execute(store, name, commands.ReopenTicket(), request, ticket_only)
 
 

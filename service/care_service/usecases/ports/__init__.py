@@ -1,4 +1,4 @@
-"""The protocols that the storage implements for the use cases, so that no use case imports a storage module.
+"""The protocols that the use cases need and other packages implement. So no use case imports a storage module.
 
-Each module contains one protocol and the values that it takes and returns.
+A module contains one protocol, or values that the protocols take and return.
 """

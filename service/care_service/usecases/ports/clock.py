@@ -7,7 +7,7 @@ from typing import Protocol
 
 
 class Clock(Protocol):
-    """The source of `now`. Tests use the clock of the Temporal test server."""
+    """The source of `now`. Tests can use the clock of Temporal's test server."""
 
     def now(self) -> datetime:
         """Returns the current time, in UTC."""

@@ -19,7 +19,10 @@ from care_service.usecases.ports.idempotency import (
 
 
 class Directory(Protocol):
-    """Writes organizations, locations, agents and reviews. Each write stores its response in the same commit."""
+    """Writes organizations, locations, agents and reviews. Each write with a `record` stores it in the same commit.
+
+    Such a write raises StaleError if the same request committed first.
+    """
 
     async def find_response(self, key: RequestKey) -> StoredResponse | None:
         """Returns the response that is stored for a request; None if there is none."""
@@ -40,9 +43,9 @@ class Directory(Protocol):
         record: IdempotencyRecord | None,
         revision: SettingsRevision | None = None,
     ) -> None:
-        """Writes the fields `changed` of an existing organization. Concurrent changes of other fields stay.
+        """Writes the fields `changed` of an existing organization. Keeps concurrent changes of other fields.
 
-        With a `revision`, writes the settings, too. Raises StaleError if the settings changed since they were loaded.
+        With a `revision`, also writes the settings. Then raises StaleError if they changed since they were loaded.
         """
         ...
 

@@ -8,10 +8,10 @@ from care_service.usecases.feed import ChangedTickets, FeedFilter, FeedPage, Fee
 
 
 class Feed(Protocol):
-    """The activity log of all tickets. Nothing is ever added before a position that was returned."""
+    """The activity log of all tickets. No activity is ever added before a position that a method has returned."""
 
     async def end(self) -> FeedPosition:
-        """Returns the current end of the feed. Everything that is committed from now on comes after it."""
+        """Returns the current end of the feed. Every activity that is committed later comes after this position."""
         ...
 
     async def changed_tickets(self, after: FeedPosition, limit: int) -> ChangedTickets:
@@ -21,7 +21,7 @@ class Feed(Protocol):
     async def changes(
         self, feed_filter: FeedFilter, after: FeedPosition, through: FeedPosition, limit: int
     ) -> FeedPage:
-        """Returns the next changes in order, at most `limit`. Those of one ticket come in the order of their numbers.
+        """Returns the next changes in order, at most `limit`. A ticket's activities come in the order of their numbers.
 
         `through` is a position that `end` or `changed_tickets` returned. Changes after it may not be complete yet.
         """

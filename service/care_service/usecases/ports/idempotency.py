@@ -1,4 +1,4 @@
-"""Stored responses: a repeated request gets the response of the first (AIP-155)."""
+"""Stored responses: a repeated request gets the response to the first request (AIP-155)."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ class RequestKey:
     caller: str
     request_id: UUID
     oldest: datetime
-    """Responses stored before this time have expired."""
+    """Responses that were stored at this time or before have expired."""
 
 
 def request_key(organization: str, caller: Caller, request_id: UUID | None, oldest: datetime) -> RequestKey | None:
-    """Returns the key of a request; None if it has no id. All holders of the same link count as one caller."""
+    """Returns the key of a request; None if the request has no id. All holders of the same link count as one caller."""
     if request_id is None:
         return None
     return RequestKey(organization, f"{caller.kind}/{caller.id}", request_id, oldest)

@@ -28,7 +28,7 @@ from care_rules.settings import SettingsRevision
 
 @dataclass(frozen=True, slots=True)
 class TicketView:
-    """A ticket as it is read: with its contact."""
+    """A ticket and its contact, for a caller who reads the ticket."""
 
     ticket: Ticket
     contact: Contact | None
@@ -55,14 +55,20 @@ class MessageView:
 
 
 class Reader(Protocol):
-    """Reads lists by keyset pages. `after` is the last key of the previous page. `limit` is the page size plus one."""
+    """Reads single resources, and lists by keyset pages.
+
+    `after` or `before` is the last key of the previous page. `limit` is the maximum number of results.
+    """
 
     async def ticket(self, name: TicketName, agent: str | None) -> TicketView | None:
         """Returns a ticket, with the directory entry of `agent`, an agent's id; None if the ticket does not exist."""
         ...
 
     async def tickets(self, query: TicketQuery) -> Sequence[TicketView]:
-        """Returns a page of tickets. Without an organization, sorts by organization first, in the same direction."""
+        """Returns a page of tickets.
+
+        Without an organization, sorts by organization first, in the same direction as the first key of the order.
+        """
         ...
 
     async def count_tickets(self, organization: str | None, condition: Condition) -> TicketCounts:
@@ -72,7 +78,7 @@ class Reader(Protocol):
     async def total_size(self, organization: str | None, condition: Condition) -> TotalSize:
         """Returns how many tickets match a filter, in all organizations if none is given.
 
-        Stops at `LARGEST_TOTAL` if it has to read the tickets: see `TotalSize`.
+        If the tickets must be read one by one, stops at `LARGEST_TOTAL`: see `TotalSize`.
         """
         ...
 
@@ -95,7 +101,7 @@ class Reader(Protocol):
     async def messages(
         self, name: TicketName, after: tuple[int, int] | None, limit: int, *, latest_first: bool = False
     ) -> Sequence[MessageView]:
-        """Returns a ticket's thread, the oldest entry first or the latest."""
+        """Returns a ticket's thread: the oldest entry first, or the latest first."""
         ...
 
     async def message(self, name: TicketName, message: UUID) -> MessageView | None:
@@ -103,13 +109,13 @@ class Reader(Protocol):
         ...
 
     async def chat_messages(self, chat: ChatSnapshot, before: tuple[int, int] | None, limit: int) -> Sequence[Message]:
-        """Returns what a contact and the business wrote to each other, the latest first."""
+        """Returns the messages between a contact and the business, the latest first."""
         ...
 
     async def chat_messages_after(
         self, chat: ChatSnapshot, after: tuple[int, int] | None, limit: int
     ) -> Sequence[Message]:
-        """Returns the same, the oldest first."""
+        """Returns the messages between a contact and the business, the oldest first."""
         ...
 
     async def unmatched(
@@ -153,5 +159,5 @@ class Reader(Protocol):
     async def settings_revisions(
         self, organization: str, location: str, before: int | None, limit: int
     ) -> Sequence[SettingsRevision]:
-        """Returns settings revisions, the latest first; an empty `location` stands for the organization's own."""
+        """Returns settings revisions, the latest first. An empty `location` means the organization's own settings."""
         ...

@@ -35,7 +35,7 @@ class StaleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class InboundQuery:
-    """How to find the chat of an inbound message: by the ticket it names, the message it answers, or its sender."""
+    """How to find the chat of an inbound message: by the requested ticket, the answered message, or the sender."""
 
     organization: str
     channel: Channel
@@ -54,13 +54,13 @@ class InboundSnapshot:
     chat: ChatSnapshot | None
     """The chat that the message belongs to."""
     is_answer: bool = False
-    """Whether the chat was found by the message that this one answers."""
+    """Whether the chat was found by a message that the inbound message answers."""
     addressed_ticket: Ticket | None = None
     """The ticket that the query names. It was loaded no later than the chat."""
 
 
 class TicketStore(Protocol):
-    """Loads and commits tickets. A load is one query, and a commit is one statement."""
+    """Loads and commits tickets. Most loads are one query, and each commit is one statement."""
 
     async def load(
         self,
@@ -71,7 +71,10 @@ class TicketStore(Protocol):
         claim: UUID | None = None,
         request: RequestKey | None = None,
     ) -> tuple[TicketSnapshot, StoredResponse | None] | None:
-        """Returns the ticket with the given agent, recovery and claim; None if it does not exist."""
+        """Returns a ticket with the given agent, recovery and claim, and the stored response to `request`.
+
+        Returns None if the ticket does not exist.
+        """
         ...
 
     async def load_new(
@@ -83,30 +86,30 @@ class TicketStore(Protocol):
         agent: str | None,
         request: RequestKey | None,
     ) -> tuple[CreationSnapshot, StoredResponse | None]:
-        """Returns the state that the decision on a new ticket needs. The organization's entry must exist."""
+        """Returns the state that the decision on a new ticket needs. The organization must be stored already."""
         ...
 
     async def load_form(
         self, recovery: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[FormSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a form's link; None if it does not exist. `oldest` is as in `RequestKey`.
+        """Returns the state behind a form's link; None if there is no such form. `oldest` is as in `RequestKey`.
 
         Raises StaleError if the ticket that receives an answer changed during the load.
         """
         ...
 
     async def load_recovery(self, name: RecoveryName) -> RecoverySnapshot | None:
-        """Returns a recovery for its workflow; None if it does not exist."""
+        """Returns the state that the workflow of a recovery needs; None if the recovery does not exist."""
         ...
 
     async def load_delivery(self, name: MessageName) -> DeliverySnapshot | None:
-        """Returns a message to a customer for its workflow; None if it does not exist."""
+        """Returns the state that the workflow of a delivery needs; None if the delivery does not exist."""
         ...
 
     async def load_chat(
         self, contact: UUID, request_id: UUID | None, oldest: datetime
     ) -> tuple[ChatSnapshot, StoredResponse | None] | None:
-        """Returns the ticket behind a chat's link; None if it does not exist. `oldest` is as in `RequestKey`.
+        """Returns the state behind a chat's link; None if there is no such chat. `oldest` is as in `RequestKey`.
 
         Raises StaleError if the ticket that receives a message changed during the load.
         """
@@ -115,7 +118,10 @@ class TicketStore(Protocol):
     async def load_inbound(
         self, query: InboundQuery, request: RequestKey | None = None
     ) -> tuple[InboundSnapshot, StoredResponse | None]:
-        """Returns the message stored with that id, if any, and the chat that the message belongs to."""
+        """Returns the stored message with the same id, or else the chat that the message belongs to.
+
+        Raises StaleError if the ticket that receives the message changed during the load.
+        """
         ...
 
     async def load_waiting_inbound(self, name: TicketName, contact: Contact, limit: int) -> Sequence[Inbound]:
@@ -127,25 +133,31 @@ class TicketStore(Protocol):
         ...
 
     async def next_number(self, organization: str) -> int:
-        """Takes the organization's next ticket number. An unused number leaves a gap."""
+        """Takes and returns the organization's next ticket number. An unused number leaves a gap."""
         ...
 
     async def next_assignee(self, organization: str, location: str, how: AutoAssign) -> str | None:
-        """Returns the location's next assignee; None if it has none. ROUND_ROBIN also ends that agent's turn."""
+        """Returns the agent who gets a location's new ticket; None if nobody can. With ROUND_ROBIN, ends their turn."""
         ...
 
     async def cancel_wake(self, name: RecoveryName, report_time: datetime) -> None:
-        """Deletes the wake that a report caused, if there is one. Its workflow has called since, and needs no wake."""
+        """Deletes the wake that a report caused, if it exists. The workflow has called since, so it needs no wake."""
         ...
 
     async def commit(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a decision on an existing ticket in one statement. Raises StaleError."""
+        """Writes a decision on an existing ticket. Raises StaleError if another call committed first."""
         ...
 
     async def commit_new(self, scheduled: ScheduledDecision, record: IdempotencyRecord | None) -> None:
-        """Writes a new ticket, and its link on the ticket that it follows, in one statement. Raises StaleError."""
+        """Writes a new ticket. If it is a follow-up, also links it from the ticket that it follows.
+
+        Raises StaleError if another call committed first.
+        """
         ...
 
     def exclusive(self, name: TicketName) -> AbstractAsyncContextManager[TicketStore]:
-        """Locks the ticket's row for one load and one commit. It is the last resort after several failed commits."""
+        """Locks the ticket's row for one load and one commit: the last resort after several failed commits.
+
+        Raises StaleError if another transaction holds the lock for too long.
+        """
         ...
