@@ -1,1 +1,1 @@
-"""Benchmarks that compare Care with a minimal stack, side by side in one run."""
+"""Benchmarks that compare Care with a bare stack, side by side in one run."""

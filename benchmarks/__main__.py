@@ -1,4 +1,4 @@
-"""Measures Care beside a minimal stack, prints the table, and writes `benchmarks/results.json`.
+"""Measures Care beside a bare stack, prints the table, and writes `benchmarks/results.json`.
 
     python -m benchmarks                    measures all rows and writes the results and the picture
     python -m benchmarks --only ROW ...     measures some rows and writes nothing

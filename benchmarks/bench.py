@@ -16,7 +16,7 @@ Figures = Mapping[str, Figure]
 """The figures of one row, by side."""
 
 Group = Callable[["Bench"], AsyncIterator[tuple[str, Figures]]]
-"""Measures some rows. Yields the key of each with its figures, and leaves out rows that are not wanted."""
+"""Measures some rows. Yields the key and the figures of each row that is wanted."""
 
 
 @dataclass(frozen=True)
@@ -25,9 +25,9 @@ class Bench:
 
     effort: Effort
     postgres: Postgres
-    """A PostgreSQL for this run. Each group creates its own databases."""
+    """The PostgreSQL server of this run. Each group creates its own databases."""
     folder: Path
-    """An empty folder."""
+    """A temporary folder for this run. The data of `postgres` is in it, too."""
     wanted: frozenset[str]
     """The keys of the rows to measure."""
     keys: Keys = field(default_factory=Keys)

@@ -37,7 +37,7 @@ class Goal:
     bound: Bound
     value: float
     side: str = ""
-    """The side whose figure has the goal. Empty: the row's ratio has it."""
+    """The side whose figure the goal bounds. If empty, the goal bounds the row's ratio."""
 
     def is_met(self, value: float) -> bool:
         """Returns whether a ratio or a figure meets the goal."""
@@ -60,7 +60,7 @@ class Row:
     """The decimal places that the table shows."""
 
     def ratio(self, figures: Mapping[str, Figure]) -> float | None:
-        """Returns the ratio of the medians; None for a row without one, and if the divisor is too small to measure."""
+        """Returns the ratio of the medians; None if the row has no ratio or the divisor is not positive."""
         if self.divided is None:
             return None
         numerator, denominator = (figures[side].median for side in self.divided)

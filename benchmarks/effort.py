@@ -18,7 +18,7 @@ class Effort:
     small: int
     """Tickets of the small organization."""
     counts: int
-    """Counts and pages per round."""
+    """Calls per round of each row about counts and pages."""
     window: float
     """Seconds of each round that measures the idle stack."""
     recoveries: int
@@ -27,9 +27,9 @@ class Effort:
     """Workflow starts per round."""
     idle_watchers: int
     watch_window: float
-    """Seconds of each round that measures idle watchers: a period of their heartbeats."""
+    """Seconds of each round that measures idle watchers. In `FULL`, this is the period of their heartbeats."""
     watchers: int
-    """Watchers of one change."""
+    """Watchers that each change reaches."""
     changes: int
     """Changes per round that the watchers receive."""
 
@@ -48,7 +48,7 @@ FULL: Final = Effort(
     watchers=1_000,
     changes=3,
 )
-"""What `results.json` is measured with."""
+"""The counts that `results.json` is measured with."""
 
 QUICK: Final = Effort(
     rounds=1,

@@ -1,4 +1,4 @@
-"""Measures the CPU time of leasing a connection from four pools, each around the same statement.
+"""Compares four connection pools by the CPU time of a lease in which one statement runs.
 
 python -m benchmarks.leases
 """
@@ -34,7 +34,7 @@ class _WithoutReset(asyncpg.Connection):
 
 
 async def _execute(lease: Lease) -> float:
-    """Returns the CPU time of a lease with one statement, in microseconds."""
+    """Returns the mean CPU time of a lease with one statement, in microseconds."""
     before = process_time()
     for _ in range(_COUNT):
         async with lease() as connection:
@@ -47,7 +47,7 @@ async def _compare(url: str) -> None:
     own = Pool(partial(asyncpg.connect, url), 1, 5.0)
 
     class FromEngine:
-        """Leases as the driver's connection of SQLAlchemy's pool."""
+        """Leases the driver's connection from SQLAlchemy's pool."""
 
         async def __aenter__(self) -> Any:  # noqa: ANN401 - the driver's connection
             self._connection = await engine.connect()
@@ -78,7 +78,7 @@ async def _compare(url: str) -> None:
 
 
 def main() -> None:
-    """Measures on a temporary PostgreSQL."""
+    """Measures the pools on a temporary PostgreSQL server, and prints the result."""
     with tempfile.TemporaryDirectory(prefix="care-leases-") as folder:
         Path(folder).chmod(0o711)  # if this account is root, PostgreSQL runs as another one
         with postgres(Path(folder)) as server:

@@ -35,7 +35,7 @@ async def run(call: Call, indices: Iterator[int], count: int, concurrency: int =
 async def cpu_per_call(
     pids: Sequence[int], call: Call, indices: Iterator[int], count: int, concurrency: int = CONCURRENCY
 ) -> float:
-    """Makes `count` calls and returns the CPU time per call of these processes in microseconds."""
+    """Makes `count` calls. Returns the CPU time that these processes used per call, in microseconds."""
     before = cpu_seconds(*pids)
     await run(call, indices, count, concurrency)
     return (cpu_seconds(*pids) - before) / count * 1e6

@@ -19,8 +19,8 @@ RARE_TICKET = 123_456
 """The one ticket of the big organization with a rare word, label, reporter and reference."""
 RARE_REFERENCE = "3f9a12c7"
 
-# Old tickets are closed, as in reality. Every other value is spread over all tickets by its own prime number, so that
-# the values do not depend on each other. `n` counts from 1.
+# Old tickets are closed, as in reality. The other values are spread over all tickets by different moduli, most of them
+# prime, so that the values hardly depend on each other. `n` counts from 1.
 _REVIEWS = """
     INSERT INTO reviews (organization, id, site, external_id, location, author_display_name, stars, text, url,
       create_time, update_time, ingest_time, ticket_number, posting_attempts)
@@ -61,7 +61,7 @@ _REFERENCES = """
     UPDATE {table} SET external_reference = CASE WHEN number = $2 THEN 'ORD-1' ELSE 'ORD-' || 2 + number % 83 END
     WHERE organization = $1::TEXT AND (number = $2::INT OR number % 499 = 0)
 """
-"""Sets the column after the rows were inserted, because the first schema lacks it."""
+"""Sets `external_reference` after all migrations, because the schema of revision 0002 lacks this column."""
 
 
 async def fill(database: Database, sizes: Mapping[str, int] = SIZES) -> None:

@@ -42,12 +42,12 @@ async def alternate(count: int, sides: Mapping[str, Round]) -> dict[str, Figure]
 def cpu_seconds(*pids: int) -> float:
     """Returns the CPU time in seconds that these processes have used so far."""
     if platform.system() == "Linux":
-        # The clock of another process, see clock_getcpuclockid(3). psutil counts in hundredths of a second.
+        # This is the CPU clock of another process, see clock_getcpuclockid(3). psutil counts hundredths of a second.
         return sum(time.clock_gettime(~pid << 3 | 2) for pid in pids)
     times = [psutil.Process(pid).cpu_times() for pid in pids]
     return sum(each.user + each.system for each in times)
 
 
 def resident_bytes(pid: int) -> int:
-    """Returns the resident memory of a process."""
+    """Returns the resident memory of a process in bytes."""
     return int(psutil.Process(pid).memory_info().rss)

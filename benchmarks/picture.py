@@ -1,9 +1,10 @@
 """Draws `docs/images/bench.svg` from `results.json`.
 
-python -m benchmarks.picture            writes it
+python -m benchmarks.picture            writes the picture
 python -m benchmarks.picture --check    writes nothing; exits with status 1 if the picture is out of date
 
-Each row has a scale of its own: its longest bar is its largest figure. A mark shows the goal on this scale.
+Each row has its own scale. The full length of a bar stands for the row's largest figure, or for the goal if that is
+larger. A mark shows the goal.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from benchmarks.measure import Figure
 
 RESULTS: Final = Path(__file__).resolve().parent / "results.json"
 _SIGNIFICANT: Final = 4
-"""Digits of a figure in the file. More would suggest a precision that the measurements do not have."""
+"""Significant digits of a figure in the file. More would suggest a precision that the measurements do not have."""
 
 
 def number(value: float, digits: int) -> str:

@@ -21,7 +21,7 @@ from care_dev.stack.processes import inherited_environment
 from care_dev.stack.secrets import Role, sign
 
 NOWHERE: Final = "127.0.0.1:1"
-"""An address where no Temporal server listens. The service serves without one."""
+"""An address where no Temporal server listens. The service also works without Temporal."""
 
 _CARE: Final = ("-m", "care_cli", "serve")
 _BARE: Final = ("-m", "benchmarks.bare")
@@ -37,7 +37,7 @@ class Server:
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """The keys of all service processes of a run, because those of one database must share them."""
+    """The keys of all service processes of a run. Processes that share a database must have the same keys."""
 
     token: str = field(default_factory=lambda: urlsafe_b64encode(secrets.token_bytes(48)).decode())
     link: str = field(default_factory=lambda: secrets.token_urlsafe(48))
@@ -51,7 +51,7 @@ class Keys:
 async def serve_care(
     url: str, keys: Keys, *, temporal: str = NOWHERE, variables: Mapping[str, str] = MappingProxyType({})
 ) -> AsyncIterator[Server]:
-    """Runs `care serve` on a database until the block ends. Enters the block when it is SERVING."""
+    """Runs `care serve` on a database until the block ends. The block begins when the service is SERVING."""
     address = f"127.0.0.1:{_free_port()}"
     environment = {
         "CARE_DATABASE_URL": url,
@@ -79,9 +79,9 @@ async def serve_bare(url: str) -> AsyncIterator[Server]:
 async def run_program(
     *arguments: str, environment: Mapping[str, str] = MappingProxyType({}), errors: int | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
-    """Runs Python with these arguments until the block ends. The caller may read its output.
+    """Runs Python with these arguments until the block ends. The caller may read the program's output.
 
-    `errors` is the standard error, as in asyncio; by default that of this process.
+    `errors` is passed to asyncio as `stderr`. By default, the program shares the standard error of this process.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, *arguments), env={**inherited_environment(), **environment}, stdout=PIPE, stderr=errors

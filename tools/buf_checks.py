@@ -68,7 +68,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="tools.buf_checks", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--write-baseline", action="store_true", help="make the current contract the baseline")
     if parser.parse_args(argv).write_baseline:
-        # Without comments, so that rewording one does not change the file.
+        # The baseline has no comments, so that rewording one does not change the file.
         return 0 if write_image(BASELINE, "--no-comments") else 1
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "care.binpb"

@@ -15,7 +15,7 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTrace
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 
 _EXPORT_DELAY: Final = 200
-"""Milliseconds before a role exports its spans. OpenTelemetry's default is five seconds."""
+"""Milliseconds between two exports of a role's spans. OpenTelemetry's default is five seconds."""
 
 
 @dataclass(frozen=True)

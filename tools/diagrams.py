@@ -1,6 +1,6 @@
 """Draws the README's state diagrams from the table of the state machines.
 
-python -m tools.diagrams            writes them
+python -m tools.diagrams            writes the diagrams
 python -m tools.diagrams --check    writes nothing; exits with status 1 if they are out of date
 """
 

@@ -25,7 +25,7 @@ class Violation(TypedDict):
 class AllowedContract(Contract):
     """Modules of `source_modules` may import each other, `allowed_modules` and the standard library.
 
-    Both are packages by their full name, with everything inside them.
+    Both lists contain full names of packages. A package includes everything inside it.
     """
 
     type_name = "allowed"
@@ -63,7 +63,7 @@ def imported_names(line: str) -> list[str]:
     """Returns the full names that an import statement imports, such as `opentelemetry.trace`.
 
     The import graph only has the first part of an external module, so the API and the SDK of OpenTelemetry look the
-    same there. Of a statement that continues on further lines, it has the first line: then the result is the module.
+    same there. Of a statement with several lines, the graph has only the first line. The result is then the module.
     """
     try:
         [statement] = ast.parse(line.strip()).body

@@ -7,7 +7,7 @@
 requirements.lock has all dependencies. requirements-image.lock has those of the container image, in the same versions.
 
 A lock is valid for all platforms and Python versions, by markers. It has hashes, so that every installation is
-identical. It contains no paths and addresses of the machine that wrote it. If no package registry is reachable, the
+identical. It contains no paths or addresses of the machine that wrote it. If no package registry is reachable, the
 check compares only names and versions, and says so.
 """
 
@@ -52,7 +52,7 @@ LOCKS: Final[Mapping[Path, tuple[str, ...]]] = {
 # Matches an index address, a local path or a direct reference.
 FOREIGN: Final = re.compile(r"://|file:|^\s*-(?!-hash)|\s@\s|^[./]", re.MULTILINE)
 PIN: Final = re.compile(r"^([A-Za-z0-9._-]+)==(\S+)", re.MULTILINE)
-# How uv reports that a registry was not reachable, as opposed to one that has no matching package.
+# Parts of uv's errors for a registry that was not reachable. A registry without a matching package is another error.
 UNREACHABLE: Final = ("error sending request", "Failed to fetch", "dns error")
 
 
@@ -65,7 +65,7 @@ def locked_versions(lock: str) -> dict[str, set[Version]]:
 
 
 def all_requirements(project: str) -> list[Requirement]:
-    """Returns the requirements of the base, all extras and the maintainers' group, except those on our own extras."""
+    """Returns the requirements of the base, all extras and all groups, except those on the project's own extras."""
     tables = tomllib.loads(project)
     table = tables["project"]
     groups = [*table["optional-dependencies"].values(), *tables["dependency-groups"].values()]
@@ -85,7 +85,7 @@ def unmet_requirements(project: str, lock: str) -> list[str]:
 
 
 def low_floors(project: str) -> list[str]:
-    """Returns an error for each runtime that pyproject.toml allows in a version too old for the generated code."""
+    """Returns an error for each runtime whose lower bound in pyproject.toml is not the one of the generated code."""
     base = {requirement.name: requirement for requirement in all_requirements(project)}
     generator = next(iter(base["grpcio-tools"].specifier)).version
     tools = [Requirement(line) for line in requires("grpcio-tools") or []]
@@ -101,7 +101,10 @@ def low_floors(project: str) -> list[str]:
 
 
 def compile_lock(target: Path, *options: str) -> str:
-    """Resolves pyproject.toml into `target`, preferring the versions in it. Returns uv's error, or an empty string."""
+    """Resolves pyproject.toml into `target`, and prefers the versions that `target` has already.
+
+    Returns uv's error, or an empty string.
+    """
     uv = Path(sysconfig.get_path("scripts")) / "uv"
     command = [str(uv), *COMPILE, *options, f"--output-file={target}", PROJECT.name]
     done = subprocess.run(command, cwd=ROOT, check=False, capture_output=True, text=True)
@@ -137,7 +140,7 @@ def check() -> list[str]:
 def write(*options: str) -> list[str]:
     """Writes the locks. Returns uv's errors."""
     for path, own in LOCKS.items():
-        # The image's lock takes the other's versions, so its own previous versions must not be preferred.
+        # The image's lock takes the versions of the other lock, so its own previous versions must not be preferred.
         if error := compile_lock(path, *own, *(options if path == LOCK else ["--upgrade"])):
             return [error]
     return []

@@ -2,7 +2,7 @@
 
     python -m tools.migration "add labels"
 
-It starts a temporary PostgreSQL and uses no other database.
+The command starts a temporary PostgreSQL, and uses no other database.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ import sys
 from contextlib import ExitStack
 from typing import Final
 
-# Below the ephemeral ports of Linux and macOS.
+# These ports are below the ephemeral ports of Linux and macOS.
 LOWEST: Final = 10_000
 HIGHEST: Final = 30_000
 ATTEMPTS: Final = 200

@@ -77,7 +77,7 @@ def _examples() -> Iterator[tuple[str, str]]:
 
 
 class _Recorder(Desk):
-    """Keeps the decisions for actions of people."""
+    """A desk that keeps the decisions that it commits."""
 
     def __init__(self, organization: str, policy: Policy) -> None:
         super().__init__(organization, policy)

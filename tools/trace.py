@@ -31,7 +31,7 @@ _NAME_WIDTH: Final = 76
 
 
 def cut_trace(spans: Sequence[Span], first: str, last: str) -> list[Span]:
-    """Returns the spans of the trace with the span named `first` that start before its first span named `last` ends."""
+    """Finds the trace with a span named `first`. Returns its spans that begin before its first `last` span ends."""
     trace_id = next(span.trace for span in spans if span.name == first)
     trace = [span for span in spans if span.trace == trace_id]
     end = min(span.end for span in trace if span.name == last)

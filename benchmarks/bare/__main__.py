@@ -1,6 +1,6 @@
 """Serves the bare stack until the process is terminated.
 
-python -m benchmarks.bare DATABASE_URL    prints its port
+python -m benchmarks.bare DATABASE_URL    prints the port of the server
 """
 
 from __future__ import annotations

@@ -27,7 +27,7 @@ _INSERT: Final = """
 
 
 class Conversation:
-    """The methods of the benchmark."""
+    """The methods of ConversationService that the benchmark calls."""
 
     def __init__(self, pool: Pool, watchers: Watchers) -> None:
         self._pool = pool
@@ -42,7 +42,7 @@ class Conversation:
         add_service(server, "care.v1.ConversationService", handlers)
 
     async def add_note(self, request: pb.AddNoteRequest, _: Context) -> pb.AddNoteResponse:
-        """Updates the ticket and inserts the note."""
+        """Updates the ticket, inserts the note, and sends the change to the watchers."""
         message, ticket = await self._add(request.parent, "NOTE", request.text)
         activity = Activity(
             name=f"{ticket.name}/activities/{ticket.etag}",

@@ -1,4 +1,4 @@
-"""A method that returns its request: what gRPC alone costs."""
+"""A method that returns its request. Calls of this method measure the cost of gRPC alone."""
 
 from __future__ import annotations
 

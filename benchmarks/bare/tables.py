@@ -65,7 +65,7 @@ def split_name(name: str) -> tuple[str, int]:
 
 
 def ticket_message(row: Row) -> Ticket:
-    """Converts a row with all columns."""
+    """Returns the ticket of a row that has all columns of `bare_tickets`."""
     parent = f"organizations/{row['organization']}"
     return Ticket(
         name=f"{parent}/tickets/{row['number']}",
@@ -100,7 +100,7 @@ def ticket_message(row: Row) -> Ticket:
 
 
 def timestamp(time: datetime | None) -> Timestamp | None:
-    """Converts a column."""
+    """Returns a column's time as a Timestamp, or None if the column is null."""
     if time is None:
         return None
     message = Timestamp()

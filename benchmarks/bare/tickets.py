@@ -1,4 +1,4 @@
-"""The bare TicketService: reads are one SELECT, and writes are a transaction of four statements."""
+"""The bare TicketService: a read is one SELECT, and a write is a transaction of four statements."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ _CREATE: Final = """
 
 
 class Tickets:
-    """The methods of the benchmark."""
+    """The methods of TicketService that the benchmark calls."""
 
     def __init__(self, pool: Pool, watchers: Watchers) -> None:
         self._pool = pool

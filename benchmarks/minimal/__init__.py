@@ -1,1 +1,1 @@
-"""A minimal workflow, which does no more than any workflow with the steps of a recovery must."""
+"""A minimal workflow with the steps of a recovery: one activity, one wait for a signal, and one more activity."""

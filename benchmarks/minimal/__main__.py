@@ -1,6 +1,6 @@
 """Runs a worker of the minimal workflow until the process is terminated.
 
-python -m benchmarks.minimal ADDRESS TASK_QUEUE    prints the id of each workflow after its first activity
+python -m benchmarks.minimal ADDRESS TASK_QUEUE    prints the id of each workflow in its first activity
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Measures django-helpdesk (BSD-3-Clause) with one gunicorn worker, on Care's PostgreSQL.
+"""Measures django-helpdesk (BSD-3-Clause) with one gunicorn worker, on the PostgreSQL of Care's stack.
 
     python -m benchmarks.peers.django_helpdesk
 
@@ -6,8 +6,9 @@ Installs the packages from the package index into a temporary virtual environmen
 run needs access to a package index. The figures are calls per second, and CPU of the worker per call. One worker serves
 one call at a time.
 
-A status change is the request of the board, and a create is the REST API's. A read by the REST API costs more with
-every ticket of the site, because it reads all of them. So the staff's page is measured too.
+A status change is the request that the kanban board sends. A create is a call of the REST API. A read through the REST
+API costs more with every ticket of the site, because it reads all tickets. So a read of the staff's page is measured
+too.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ _TICKETS: Final = 64
 _CONCURRENCY: Final = 4
 """Calls in flight: enough to keep the worker busy."""
 _STATUSES: Final = (1, 3)
-"""Open and resolved."""
+"""The numbers of django-helpdesk for open and resolved."""
 
 Call = Callable[[httpx.AsyncClient, int], Awaitable[httpx.Response]]
 
@@ -77,7 +78,7 @@ _METHODS: Final[dict[str, Call]] = {
 
 
 def _install(folder: Path) -> Path:
-    """Creates the environment and the project. Returns the folder of the environment's programs."""
+    """Creates the virtual environment and the Django project. Returns the folder of the environment's programs."""
     environment = folder / "venv"
     venv.create(environment, with_pip=True)
     programs = environment / "bin"
@@ -145,7 +146,7 @@ async def _measure(http: httpx.AsyncClient, worker: int) -> None:
 
 
 def _prepare(programs: Path, folder: Path, variables: dict[str, str]) -> str:
-    """Creates the tables and the tickets. Returns the key of the staff's session."""
+    """Creates the tables and the tickets. Returns the session key of a member of the staff."""
     command = [str(programs / "python"), "site_prepare.py", str(_TICKETS)]
     done = subprocess.run(command, cwd=folder, env=variables, stdout=subprocess.PIPE, text=True, check=True)
     return done.stdout.split()[-1]

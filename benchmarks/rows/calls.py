@@ -22,10 +22,10 @@ from care.v1.ticket_pb2 import TICKET_PRIORITY_HIGH, TICKET_PRIORITY_NORMAL, Tic
 from care.v1.ticket_service_pb2 import GetTicketRequest
 
 _TICKETS: Final = 64
-"""More than calls in flight, so that no two calls change the same ticket at the same time."""
+"""More tickets than calls in flight, so that no two calls change the same ticket at the same time."""
 _PAGE: Final = 25
 _WARM_UP: Final = 4
-"""The part of a round that runs before the first: one in this many calls."""
+"""A round's calls divided by this number run before the first round, to warm the server up."""
 
 Method = Callable[[Team, int], Awaitable[object]]
 

@@ -18,9 +18,9 @@ from care.v1.ticket_service_pb2 import GetTicketRequest
 
 _COUNTS: Final = {"two_processes": 2, "four_processes": 4}
 _TICKETS: Final = 128
-"""More than calls in flight at four processes."""
+"""More tickets than calls in flight with four processes."""
 _POOL: Final = {"CARE_DATABASE_POOL_SIZE": "10"}
-"""All processes together stay below the connections that PostgreSQL allows by default."""
+"""With these pools, all processes together use fewer connections than PostgreSQL allows by default."""
 
 
 async def measure(bench: Bench) -> AsyncIterator[tuple[str, Figures]]:

@@ -1,7 +1,7 @@
-"""Recoveries per second, beside a minimal workflow on the same Temporal server.
+"""Recoveries per second and their CPU time, beside a minimal workflow on the same Temporal server.
 
-Both sides wait for somebody: Care's recovery for the customer, who submits the form when the reply is public, and the
-minimal workflow for a signal, which it gets after its first activity.
+Each side waits once. Care's recovery waits for the customer, who submits the form when the reply is public. The minimal
+workflow waits for a signal, which the benchmark sends after the first activity.
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ KEYS: Final = ("recoveries", "recovery_worker_cpu", "recovery_temporal_cpu")
 _REPLY: Final = "We are sorry. Please tell us how to reach you: {form_link}"
 _QUEUE: Final = "minimal"
 _QUIET: Final = 0.1
-"""The share of a core that idle processes use less than."""
+"""Processes that together use less than this share of a core count as idle."""
 _LOOK: Final = 0.3
-"""Seconds between two looks at how busy the processes are."""
+"""Seconds over which the CPU use of the processes is measured, to know whether they are idle."""
 _LIMIT: Final = 120.0
-"""Seconds until a round that does not end fails."""
+"""The time limit of a round, and of the wait for idle processes, in seconds."""
 
 Recover = Callable[[int], Awaitable[None]]
 """Runs the recovery or the workflow with this index to its end."""
@@ -63,10 +63,10 @@ class _Recoveries:
 
     @asynccontextmanager
     async def following(self) -> AsyncIterator[None]:
-        """Notes each change of a ticket while the block runs."""
+        """Records the activities of each ticket while the block runs."""
         call = self._agent.tickets.WatchTickets(WatchTicketsRequest(parent=f"organizations/{ORGANIZATION}"))
         stream = aiter(call)
-        await anext(stream)  # it is open
+        await anext(stream)  # the first message shows that the stream is open
 
         async def follow() -> None:
             async for change in stream:
@@ -136,7 +136,7 @@ async def compare(bench: Bench, stack: Stack, pids: Mapping[str, int]) -> dict[s
         customer = CareClient.connect(stack.urls.grpc)
         for client in (agent, service, customer):
             await opened.enter_async_context(client)
-        # One more round, which warms up.
+        # The tickets are for one more round than is measured: the first round warms up.
         tickets = await create_tickets(stack.urls.review_site, service, agent, number * (rounds + 1))
         care = _Recoveries(stack, agent, customer, tickets)
         await opened.enter_async_context(care.following())
@@ -176,19 +176,19 @@ class _Side:
         self.temporal_cpu.clear()
 
     async def round(self, number: int) -> float:
-        """Returns the recoveries per second. Afterwards nothing of the round runs any more."""
+        """Runs `number` recoveries, and waits for the work that follows them. Returns the recoveries per second."""
         await self._settle()
         worker, temporal, start = cpu_seconds(self._worker), cpu_seconds(self._temporal), perf_counter()
         async with asyncio.timeout(_LIMIT):
             await load.run(self._recover, self._indices, number)
         duration = perf_counter() - start
-        await self._settle()  # what follows the recoveries belongs to them
+        await self._settle()  # the CPU time includes the work that follows the recoveries
         self.worker_cpu.append((cpu_seconds(self._worker) - worker) / number * 1e3)
         self.temporal_cpu.append((cpu_seconds(self._temporal) - temporal) / number * 1e3)
         return number / duration
 
     async def _settle(self) -> None:
-        """Waits until the outbox is empty, and worker and Temporal are idle."""
+        """Waits until the outbox is empty, and the worker and Temporal are idle."""
         connection = await asyncpg.connect(self._database_url)
         try:
             async with asyncio.timeout(_LIMIT):

@@ -25,7 +25,7 @@ _TEXT: Final = "Cold soup."
 
 
 async def create_tickets(site: str, service: CareClient, agent: CareClient, number: int) -> Sequence[str]:
-    """Publishes reviews at the site, and creates a ticket for each, which the agent takes. Returns their names."""
+    """Publishes reviews at the site. Creates a ticket for each, and takes it as `agent`. Returns the tickets' names."""
     now = datetime.now(UTC)
     published = [
         GoogleReview(

@@ -22,7 +22,7 @@ from care_service.storage.database import Database
 _PAGE: Final = 50
 
 Call = Callable[[CareClient, str, int], Awaitable[None]]
-"""Takes a client, the parent and the number of its tickets."""
+"""Makes one call and checks its response. Takes a client, an organization's name, and its number of tickets."""
 
 
 async def _count(client: CareClient, parent: str, number: int) -> None:
@@ -50,7 +50,7 @@ _CALLS: Final[dict[str, Call]] = {
 
 
 async def measure(bench: Bench) -> AsyncIterator[tuple[str, Figures]]:
-    """Measures the rows of large organizations."""
+    """Measures the rows that compare a large organization with a small one."""
     keys = [row.key for row in SCALE if bench.wants(row.key)]
     if not keys:
         return

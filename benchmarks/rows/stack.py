@@ -1,4 +1,4 @@
-"""What needs Temporal: the idle stack, recoveries, and the start of a workflow after a commit."""
+"""The rows that need Temporal: the idle stack, recoveries, and the start of a workflow after a commit."""
 
 from __future__ import annotations
 
@@ -57,5 +57,5 @@ async def _idle(bench: Bench, pids: list[int]) -> Figures:
         await asyncio.sleep(window)
         return (cpu_seconds(*pids) - before) / window * 100
 
-    await asyncio.sleep(window)  # what runs once after the start is not idleness
+    await asyncio.sleep(window)  # the work that runs once after the start does not count
     return await alternate(bench.effort.rounds, {CARE: percent})

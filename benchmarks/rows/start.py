@@ -1,4 +1,4 @@
-"""What a server costs before its work: its imports, its start, and its memory after the first call."""
+"""The cost of a server without load: its imports, its start, and its memory after the first call."""
 
 from __future__ import annotations
 
@@ -50,7 +50,10 @@ async def _import(side: str) -> float:
 
 
 async def _start(bench: Bench) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
-    """Returns the memory in MB and the seconds of each start, by side. The tables exist from the second start on."""
+    """Returns the memory in MB and the seconds of each start, by side.
+
+    Care's tables exist before its first measured start. The bare stack creates its tables at each start.
+    """
     memory: dict[str, list[float]] = {CARE: [], BARE: []}
     times: dict[str, list[float]] = {CARE: [], BARE: []}
     url = bench.postgres.create_database("start")

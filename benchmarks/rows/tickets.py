@@ -26,7 +26,7 @@ class Team:
 
     agent: CareClient
     worker: CareClient | None
-    """Unlocks chats; None where a ticket with a contact has an unlocked chat at once."""
+    """The client that unlocks chats. None for the bare stack, which unlocks the chat when it creates the ticket."""
     parent: str = f"organizations/{_ORGANIZATION}"
     taken: list[str] = field(default_factory=list)
     """The names of tickets that alice has taken. Each has an unlocked chat."""

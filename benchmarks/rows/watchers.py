@@ -22,7 +22,7 @@ from care_dev.stack.secrets import Role
 
 _CHANNELS: Final = 8
 _TOGETHER: Final = 200
-"""Streams that are opened at once. gRPC cancels some of more than a thousand waiting calls."""
+"""How many streams are opened at once. If more than a thousand calls wait, gRPC cancels some of them."""
 
 Stream = AsyncIterator[WatchTicketsResponse]
 
@@ -60,14 +60,14 @@ class _Side:
     async def change(self) -> None:
         """Adds a note, and waits until each stream has it."""
         reads = asyncio.gather(*(_next_change(stream) for stream in self.streams))
-        await asyncio.sleep(0)  # so that all reads wait
+        await asyncio.sleep(0)  # all reads start before the change
         request = AddNoteRequest(parent=self.team.taken[0], text="Called back.")
         added = (await self.team.agent.conversations.AddNote(request)).message.name
         assert set(await reads) == {added}
 
 
 async def _next_change(stream: Stream) -> str:
-    """Skips heartbeats. Returns the name of the message."""
+    """Returns the name of the next change's message. Skips heartbeats."""
     while True:
         change = await anext(stream)
         if change.HasField("activity"):
@@ -109,7 +109,7 @@ async def _fan_out(bench: Bench, sides: dict[str, _Side]) -> dict[str, Figures]:
     times: dict[str, list[float]] = {side: [] for side in sides}
     for side in sides.values():
         await side.watch(bench.effort.watchers)
-        await side.change()  # each stream began at a position of its own
+        await side.change()  # the streams began at different positions, and this change brings all to the same one
 
     async def milliseconds_of_cpu(name: str) -> float:
         side, changes = sides[name], bench.effort.changes
@@ -127,7 +127,7 @@ async def _idle(bench: Bench, sides: dict[str, _Side]) -> dict[str, Figures]:
     window, step = bench.effort.watch_window, bench.effort.idle_watchers // bench.effort.rounds
 
     async def kilobytes(name: str) -> float:
-        """Opens the streams of one round. Returns the memory that each takes."""
+        """Opens the streams of one round. Returns the memory per stream in kilobytes."""
         side = sides[name]
         before = resident_bytes(side.server.pid)
         await side.watch(len(side.streams) + step)

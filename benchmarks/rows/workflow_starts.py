@@ -1,8 +1,7 @@
-"""The time from a commit to the acknowledged start of its workflow, beside a start without Care.
+"""The time from a commit to the acknowledged start of the ticket's workflow, beside a start without Care.
 
-Care's side comes from the spans of the service: it lasts from the end of CreateTicket to the end of the relay's call to
-Temporal.
-No worker polls the task queues, so that only starts are measured.
+On Care's side, the spans of the service give the time: from the end of CreateTicket to the end of the relay's call to
+Temporal. No worker polls the task queues, so that only starts are measured.
 """
 
 from __future__ import annotations

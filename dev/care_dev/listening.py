@@ -11,7 +11,7 @@ class CannotStart(Exception):
 
 
 def listen(address: str) -> socket.socket:
-    """Returns a socket that listens on `address` (`host:port`). Raises CannotStart."""
+    """Returns a socket that listens on `address` (`host:port`). Raises CannotStart if the address cannot be used."""
     host, _, port = address.rpartition(":")
     if not host or not port.isascii() or not port.isdigit() or int(port) > _MAX_PORT:
         raise CannotStart(f"The address must be host:port, such as 127.0.0.1:8090; got {address!r}.")

@@ -1,9 +1,9 @@
 """An explicit-state model of one review: its tickets, their recoveries, their workflows, and the review site.
 
-It explores every reachable state of the rules in DESIGN sections 3, 5 and 6 and of decision 0018, with crashes and
-retries between any two steps, and checks in each state and each move what must hold. Its rules are a copy on purpose:
-they share no code with the product, so that a mistake in one does not hide in the other. `test_product.py` compares
-the two where their abstractions match.
+It explores every state that the design's rules and decision 0018 allow, with crashes and retries between any two steps.
+In each state and each move, it checks the properties that must hold. The rules are a copy on purpose: they share no
+code with the product, so that the model does not repeat a mistake of the product. `test_product.py` compares the model
+with the product where their abstractions match.
 
 Covered:
 
@@ -16,12 +16,12 @@ Not covered: claims, assignment, message deliveries, request ids, texts, the con
 at any moment; the time that an unfinished write gets to settle (decision 0008) and the pause after a refused retraction
 only delay moves that the model allows.
 
-Bounds: an exploration is exhaustive within a `Budget`. At most two forms, one direct recovery (add_contact, creation
-with a contact, or a follow-up), one rejected contact, one close, one moderation, and one message that is delayed or
-delivered twice. After CLOSED, new recoveries belong to a second ticket of the review, which is never closed. Unbounded:
-crashes, a site that is down, refusals, customers, timers, resolve and reopen.
+Bounds: an exploration is exhaustive within a `Budget`. The budgets allow at most two forms, one direct recovery
+(add_contact, creation with a contact, or a follow-up), one rejected contact, one close, one moderation, and one message
+that is delayed or delivered twice. After CLOSED, new recoveries belong to a second ticket of the review, which is never
+closed. There is no bound for crashes, a site that is down, refusals, customers, timers, resolve and reopen.
 
     python -m tests.model                        explore all budgets; exit status 1 if a property is violated
     python -m tests.model --without hold         the same without some rules; prints the shortest counterexample
-    python -m tests.model --each                 leave out each rule in turn, and say what notices
+    python -m tests.model --each                 leave out each rule in turn; print the property that is violated
 """

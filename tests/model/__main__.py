@@ -25,7 +25,7 @@ def main() -> int:
     parser.add_argument("--each", action="store_true", help="leave out each rule in turn")
     options = parser.parse_args()
     left_out = [[rule] for rule in RULES] if options.each else [options.without]
-    # With `--each` a rule fails if nothing notices that it is left out.
+    # With `--each`, a rule fails if all properties hold without it.
     failed = [rules for rules in left_out if _explore(rules, options.max_states) is bool(options.each)]
     return 1 if failed else 0
 

@@ -1,4 +1,4 @@
-"""The search: every state that can be reached, breadth first, so that counterexamples are shortest."""
+"""The search: visits all reachable states breadth first, so that counterexamples are as short as possible."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Found:
     """The result of an exploration."""
 
     states: int
-    """How many states there are, or were seen before it stopped."""
+    """How many states were seen: all of them if the exploration is complete."""
     complete: bool
-    """Whether it has seen all of them."""
+    """Whether all reachable states were seen."""
     violations: Mapping[str, Sequence[str]]
     """The first counterexample of each property that does not hold: the initial state's name and the moves from it."""
 
@@ -47,7 +47,7 @@ class Exploration:
         self._rests = bytearray()
 
     def run(self, most_states: int, stop_at: AbstractSet[str] = frozenset()) -> Found:
-        """Explores until every state was seen, or `most_states` of them, or one of these properties is violated."""
+        """Explores until all states or `most_states` were seen, or until a property in `stop_at` is violated."""
         for _, state in self._model.initial():
             self._add(state, _NO_PARENT)
         at = 0
@@ -75,7 +75,7 @@ class Exploration:
             self._note(violations_at_rest(state), at, [])
 
     def _add(self, state: State, parent: int) -> int:
-        # Equal parts once: that halves the memory.
+        # States share equal tuples of recoveries. This halves the memory.
         state = state._replace(recoveries=self._shared.setdefault(state.recoveries, state.recoveries))
         number = self._numbers[state] = len(self.states)
         self._note(violations_of_state(state), number, [])
@@ -89,7 +89,7 @@ class Exploration:
             self._found.setdefault(name, (number, path))
 
     def _find_endless(self) -> None:
-        """Notes a state from which the system can't come to rest: walks backwards from where it rests."""
+        """Records a state from which the system can't come to rest. Walks backwards from the states of rest."""
         todo = deque(number for number, rests in enumerate(self._rests) if rests)
         while todo:
             for before in self._progress_into.pop(todo.popleft(), ()):

@@ -24,9 +24,9 @@ from tests.model.states import (
 )
 
 PEOPLE: Final = "people"
-"""Agents, customers and moderators: it may or may not happen."""
+"""Moves of agents, customers and moderators. They may or may not happen."""
 PROGRESS: Final = "progress"
-"""Moves of the system without failures. Only these lead to a state of rest."""
+"""Moves of the system without failures. A state without such a move is a state of rest."""
 FAULT: Final = "fault"
 """Failures, late messages, and time that passes."""
 
@@ -79,7 +79,7 @@ class Model:
 
 
 def _late(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
-    """Yields what the message that is under way may do when it arrives."""
+    """Yields the possible effects of the message that is under way, each with the state after its arrival."""
     if state.late is None:
         return
     kind, number, stale = state.late

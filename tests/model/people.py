@@ -29,7 +29,10 @@ from tests.model.states import (
 
 
 def end(state: State, number: int, ended: str, rules: Rules, rule: str = "poke-on-end") -> State:
-    """Returns the state after a recovery was moved by a person. Its workflow is poked."""
+    """Returns the state after a person has changed a recovery's state to `ended`.
+
+    If the rule is kept, an outbox row pokes the recovery's workflow.
+    """
     recovery = state.recoveries[number - 1]._replace(state=ended, poke_row=rules[rule])
     return replace(state, number, recovery)
 
@@ -87,7 +90,7 @@ def _customers(state: State, budget: Budget, rules: Rules) -> Iterator[tuple[str
 
 
 def _may_add(state: State, budget: Budget) -> bool:
-    """Returns whether the budget leaves another recovery by direct contact."""
+    """Returns whether the budget allows another recovery by direct contact."""
     return sum(not recovery.form for recovery in state.recoveries) < budget.direct
 
 

@@ -1,6 +1,7 @@
 """The properties that must hold in every state, in every move, and in every state of rest.
 
-I1, I4, I6 and I9 are the numbers of the invariants in DESIGN section 3. I5 holds by construction: a move is a commit.
+I1, I4, I6 and I9 are numbers of the invariants in the design, which is not in this repository. I5 holds by
+construction: a move is a commit.
 """
 
 from __future__ import annotations
@@ -93,7 +94,7 @@ def _changed_recoveries(state: State, after: State) -> frozenset[int]:
 
 
 def violations_at_rest(state: State) -> Iterator[str]:
-    """Yields the violations in a state of rest: without failures, the system makes no more moves."""
+    """Yields the violations in a state of rest, from which the system makes no more moves without a failure."""
     for number, recovery in enumerate(state.recoveries, 1):
         if recovery.state not in LIVE:
             if state.site == number:

@@ -1,4 +1,4 @@
-"""The rules of the model by name. Each can be left out, to show that a property notices."""
+"""The rules of the model by name. Each can be left out, to show that a property is then violated."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ RULES: Final = {
 
 
 class Rules:
-    """The rules that an exploration keeps."""
+    """Which rules an exploration keeps, by name."""
 
     def __init__(self, without: Iterable[str] = ()) -> None:
         left_out = frozenset(without)

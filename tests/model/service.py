@@ -1,4 +1,4 @@
-"""The service as its workflows see it: the answer to CheckRecovery, and what a report does."""
+"""The service as the workflows see it: the response of CheckRecovery, and the effect of a report."""
 
 from __future__ import annotations
 
@@ -41,11 +41,11 @@ MOVES: Final[dict[str, tuple[tuple[str, ...], str]]] = {
     "unlocked": ((RECEIVED,), UNLOCKED),
     "expired": (FORM_LIVE, EXPIRED),
 }
-"""What each report does to the recovery's state: from, to."""
+"""The change of the recovery's state that each report makes: the states before it, and the state after it."""
 WAKING: Final = frozenset({"refused", "moderated", "expired"})
 """The reports that write a wake, because the workflow may sleep again when they arrive: see `report`."""
 OUTCOMES: Final = {"posted": (POSTING, POSTED), "refused": (POSTING, NOT_PUBLIC), "retracted": (RETRACTING, RETRACTED)}
-"""What each report of an outcome does to the reply state: from, to."""
+"""The change of the reply state that each report of an outcome makes: the state before it, and the state after it."""
 
 
 def answer(state: State, number: int, rules: Rules) -> tuple[str, str]:
@@ -83,8 +83,8 @@ def report(state: State, number: int, kind: str, rules: Rules, *, stale: bool) -
     """Returns the state after a report, and whether it writes a wake.
 
     A report in `OUTCOMES` changes the reply state. A report also changes the recovery's state if `MOVES` has that
-    change. Then a report in `WAKING` writes a wake. The others, that the reply is posted or the chat is unlocked, need
-    none: until such a report arrives, the workflow does not sleep, because the service tells it to try again.
+    change. If it does, a report in `WAKING` also writes a wake. The reports `posted` and `unlocked` need no wake. Until
+    such a report arrives, the service's plan has the same step, so the workflow tries again and does not sleep.
     """
     recovery = state.recoveries[number - 1]
     if kind in OUTCOMES:

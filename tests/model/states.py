@@ -45,10 +45,10 @@ READ: Final = "read"
 RETRACT: Final = "retract"
 AT_SITE: Final = (POST, READ, RETRACT)
 HOLD: Final = "hold"
-"""An answer only: the workflow asks again until the answer is another."""
+"""Only an answer, not a place of the workflow: the workflow asks again until it gets another answer."""
 REPORTS: Final = ("posted", "refused", "moderated", "retracted", "unlocked", "expired")
 SENDS: Final = {f"about to report {kind}": kind for kind in REPORTS}
-"""An attempt that is about to report, by where its workflow is."""
+"""The places of a workflow that is about to report, each with the kind of the report."""
 
 # Where the ticket's workflow is. It can be WAIT and DONE too.
 DUE: Final = "about to fire the inactivity deadline"
@@ -56,7 +56,7 @@ STALE: Final = "about to fire the inactivity deadline, but the customer came bac
 
 
 def sends(kind: str) -> str:
-    """Returns where a workflow is that is about to report `kind`."""
+    """Returns the place of a workflow that is about to report `kind`."""
     return f"about to report {kind}"
 
 
@@ -64,13 +64,13 @@ class Recovery(NamedTuple):
     """A recovery and its workflow."""
 
     ticket: int
-    """The review's ticket that it belongs to: 1 or 2."""
+    """The number of the review's ticket that the recovery belongs to: 1 or 2."""
     form: bool
-    """Whether it started with a form. Otherwise the contact was given directly."""
+    """Whether the recovery started with a form. Otherwise, the contact was given directly."""
     state: str
     reply_state: str
     seen: bool
-    """Whether its link has been public, so that a customer may hold it."""
+    """Whether the recovery's link has been public, so a customer may have it."""
     workflow: str
     start_row: bool
     """Whether the outbox row of its creation is still there."""
@@ -82,14 +82,14 @@ class Late(NamedTuple):
     """A message to the service that is still on its way although its sender ended, or that was sent twice."""
 
     kind: str
-    """A report's, or CANCEL_WAKE."""
+    """The kind of a report, or CANCEL_WAKE."""
     recovery: int
     stale: bool
-    """For a report: a newer attempt has begun since."""
+    """For a report: whether a newer attempt has begun since."""
 
 
 CANCEL_WAKE: Final = "cancel the wake"
-"""A question that cancels the row of the report before it. While it is under way, so is that row."""
+"""A CheckRecovery call that cancels the row of the report before it. Until it arrives, the row may be delivered."""
 
 
 class State(NamedTuple):
@@ -99,14 +99,14 @@ class State(NamedTuple):
     timer: str
     """Where the first ticket's workflow is."""
     site: int
-    """The public reply: 0 none, n the one with the link of recovery n, -n its text without the link."""
+    """The public reply. 0: none. n: the reply with the link of recovery n. -n: the same reply without the link."""
     moderations: int
-    """How often the site may still take down a reply."""
+    """How many times the site may still take down a reply."""
     duplications: int
     """How many messages may still be delayed or delivered twice."""
     late: Late | None
     outlived: tuple[int, str]
-    """An attempt that outlived its retry, as recovery and step; NO_ATTEMPT or GONE."""
+    """The recovery and the step of an attempt that outlived its retry. NO_ATTEMPT before it, GONE after it."""
     recoveries: tuple[Recovery, ...]
 
 
@@ -127,13 +127,13 @@ class Budget(NamedTuple):
 
 
 QUICK: Final = (Budget(1, 0, 1, 1, True), Budget(2, 0, 0, 0, False), Budget(1, 1, 0, 0, False))
-"""Seconds each."""
+"""Budgets that take seconds each to explore."""
 FULL: Final = (Budget(2, 0, 1, 1, False), Budget(1, 1, 1, 1, True), Budget(2, 1, 0, 0, False))
-"""Minutes each: 3.7 million states in all, and about a gigabyte of memory for the largest."""
+"""Budgets that take minutes each: 3.7 million states in all, and about a gigabyte of memory for the largest."""
 
 
 def new(ticket: int, state: str) -> Recovery:
-    """Returns a recovery as its creation leaves it."""
+    """Returns a new recovery."""
     form = state == REQUESTED
     return Recovery(ticket, form, state, NONE, False, UNSTARTED, True, False)
 
@@ -145,7 +145,7 @@ def replace(state: State, number: int, recovery: Recovery) -> State:
 
 
 def live_recovery(state: State, ticket: int) -> int:
-    """Returns the number of a ticket's live recovery; 0 where it has none."""
+    """Returns the number of a ticket's live recovery; 0 if it has none."""
     for number, recovery in enumerate(state.recoveries, 1):
         if recovery.ticket == ticket and recovery.state in LIVE:
             return number

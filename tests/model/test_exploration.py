@@ -10,7 +10,7 @@ from tests.model.rules import Rules
 from tests.model.states import FULL, QUICK, Budget
 
 MOST_STATES = 10_000_000
-"""Far more than there are: an exploration that reaches this has no bound."""
+"""Far more states than there are. An exploration that reaches this number is not bounded."""
 
 
 def explore(budget: Budget) -> None:

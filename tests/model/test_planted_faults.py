@@ -1,4 +1,4 @@
-"""The properties can fail: each rule that is left out is noticed, and each property is violated by some fault."""
+"""The properties can fail: leaving out a rule violates a property, and some mistake violates each property."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.model.rules import RULES, Rules
 from tests.model.states import ASK, REQUESTED, UNSTARTED, WAIT, Budget, State, replace
 
 MOST_STATES = 100_000
-"""More than any of these faults needs."""
+"""More states than any of these faults needs."""
 ONE_FORM = Budget(1, 0, 0, 0, status=False)
 WITH_FAULT = Budget(1, 0, 1, 0, status=False)
 WITH_STATUS = Budget(1, 0, 0, 0, status=True)
@@ -41,7 +41,7 @@ NOTICED_IN = {
     "keep-poke": ONE_FORM,
     "attempt-deadline": ONE_FORM,
 }
-"""A small budget in which the absence of each rule shows."""
+"""For each rule, a small budget in which a property is violated without the rule."""
 RULE_AGAINST = {
     properties.LIVE_ON_CLOSED: "close-ends-recovery",
     properties.LEFT_CLOSED: "close-ends-recovery",
@@ -56,7 +56,7 @@ RULE_AGAINST = {
     properties.HANDED_OUT_FOR_EVER: "record-outcome",
     properties.RECOVERY_SLEEPS: "poke-on-withdraw",
 }
-"""A rule that keeps each property."""
+"""For each property, a rule without which it is violated."""
 
 
 def broken(model: Model, *stop_at: str) -> Found:
@@ -84,7 +84,7 @@ def loses_a_row(state: State, move: Move) -> Iterator[Move]:
 
 
 def waits_with_a_form(state: State, move: Move) -> Iterator[Move]:
-    """The service answers WAIT where a form is to be posted."""
+    """The service's plan is WAIT although a form must be posted."""
     asks = state.recoveries[move.actor - 1] if move.actor else None
     if asks is None or asks.workflow != ASK or asks.state != REQUESTED or move.kind != PROGRESS:
         yield move
@@ -111,7 +111,7 @@ FAULT_AGAINST: dict[str, tuple[Fault, Budget]] = {
     properties.TICKET_GOES_ON: (forgets_the_ticket_workflow, WITH_STATUS),
     properties.NEVER_RESTS: (polls, ONE_FORM),
 }
-"""A mistake against each property that no single rule keeps."""
+"""For each other property, a mistake that violates it, and a small budget in which this shows."""
 
 
 class Faulty(Model):

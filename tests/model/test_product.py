@@ -1,7 +1,7 @@
 """The product decides as the model does, where their abstractions match.
 
-The model has no time, so nothing here is due, unsettled or paused; and its site never refuses a retraction. The rules
-of both were written independently: these tests compare what they answer, not how they are written.
+The model has no time, so nothing here is due, unsettled or paused; and the model's site never refuses a retraction. The
+rules of both were written independently: these tests compare the decisions, not the code.
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ STATES = [state.value for state in RecoveryState if state is not RecoveryState.N
 TIMING = SiteTiming(checks=(), settle=timedelta(0))
 ATTEMPT = 7
 EXPLORED = (states.Budget(1, 0, 0, 1, status=True), states.Budget(1, 1, 0, 0, status=False))
-"""Budgets that together have every transition."""
+"""Budgets that together contain every transition."""
 
 
 def model_state(state: str, reply: str, older: str | None = None, newer: str | None = None) -> tuple[states.State, int]:
-    """Returns a state of the model with such a recovery, and its number. `older` and `newer` are the other replies."""
+    """Returns a state of the model with a recovery in `state`, and the recovery's number.
+
+    `reply` is its reply state. `older` and `newer` are the reply states of the other recoveries, if there are any.
+    """
     others = [states.new(1, states.WITHDRAWN)._replace(reply_state=other or states.NONE) for other in (older, newer)]
     own = states.new(1, state)._replace(reply_state=reply)
     recoveries = (*others[: older is not None], own, *others[1 : 1 + (newer is not None)])
@@ -51,7 +54,7 @@ def model_state(state: str, reply: str, older: str | None = None, newer: str | N
 
 
 def product_state(state: str, reply: str, older: str | None = None, newer: str | None = None) -> RecoverySnapshot:
-    """Returns the same state as the product loads it. Nothing is due. A public reply was public before the end."""
+    """Returns the same state as the product loads it. Nothing is due. The reply was posted before the end."""
     form = sample_tickets.form(RecoveryState(state))
     recovery = replace(
         form, reply_state=ReplyState(reply), attempt=ATTEMPT, post_time=sample_tickets.EARLIER - timedelta(hours=1)
@@ -99,7 +102,7 @@ COMMANDS: dict[str, commands.Report] = {
     "expired": commands.ExpireForm(early=True),
 }
 REPLIES_OF_REPORT = {"refused": [states.POSTING], "moderated": [states.POSTED]}
-"""The product has one report for both, and tells them apart by the reply state. Other reports may find any."""
+"""The reply states for these two reports. The product has one report for both, and tells them apart by this state."""
 
 
 @pytest.mark.parametrize("kind", states.REPORTS)
@@ -113,7 +116,7 @@ def test_the_effect_of_a_report_agrees_with_the_model(state: str, kind: str) -> 
         decision = record_report(loaded, COMMANDS[kind], sample_tickets.WORKER, sample_tickets.NOW)
         recovery = (decision.recovery if decision else None) or loaded.recovery
         assert (recovery.state, recovery.reply_state) == (own.state, own.reply_state)
-        # A report that moves the state writes a wake. A question with the report's time cancels it.
+        # The product writes a wake where the model does. A CheckRecovery call with the report's time cancels the wake.
         assert bool(decision and decision.wakes) == moved
         assert decision is None or not moved or decision.report_time == sample_tickets.NOW
 

@@ -1,4 +1,4 @@
-"""The relay, `TicketWorkflow` and `ContactRecovery`, each move with whether it is a fault or time that passes."""
+"""The moves of the relay, `TicketWorkflow` and `ContactRecovery`. The flag of a move says whether it is a FAULT."""
 
 from __future__ import annotations
 
@@ -45,12 +45,12 @@ _NUMBERED = {"posted", "refused", "moderated", "retracted"}
 def relay_moves(state: State, number: int, recovery: Recovery, rules: Rules) -> Moves:
     """Yields the deliveries of a recovery's rows: in any order, each at least once.
 
-    A row starts the workflow, or pokes it where it runs. The model needs no difference between the two: a workflow
-    begins by asking. A report's row waits before it is due; here it may be delivered as soon as it is there.
+    A row starts the workflow, or pokes it if it runs. The model needs no difference between the two, because a workflow
+    begins by asking. In the product, a report's row waits before it is due. Here, it may be delivered at once.
     """
     at = recovery.workflow
     runs = at == UNSTARTED or (at == DONE and rules["wake"])
-    # Anywhere else the workflow asks after this row was written, whether it is poked or not.
+    # In any other place, the workflow asks later in any case, so a poke changes nothing.
     wakes = at == WAIT or (at == ANSWERED and rules["keep-poke"])
     woken = recovery._replace(workflow=ASK) if runs or wakes else recovery
     rows = (
@@ -115,11 +115,11 @@ def _at(state: State, number: int, place: str) -> State:
 
 
 def _make_reports_stale(state: State, number: int, step: str, rules: Rules) -> State:
-    """Returns the state after the start of an attempt: what the late report of an earlier attempt then counts for."""
+    """Returns the state after the start of an attempt, which makes the late report of an earlier attempt stale."""
     late = state.late
     if late is None or late.recovery != number or late.kind not in _NUMBERED or step not in AT_SITE:
         return state
-    # With numbers the report will have no effect, so it need not be followed any further.
+    # If attempts are numbered, a stale report has no effect, so the model drops it.
     return state._replace(late=None if rules["attempt-number"] else late._replace(stale=True))
 
 
@@ -152,7 +152,7 @@ def _report(state: State, number: int, kind: str, rules: Rules) -> Moves:
 
 
 def _delay_report(state: State, number: int, kind: str) -> Moves:
-    """Yields the attempt's end without an answer while its message is still under way."""
+    """Yields a move in which the attempt ends without an answer, while its message is still under way."""
     if state.duplications:
         asks = _at(state, number, ASK)
         late = asks._replace(late=Late(kind, number, stale=False), duplications=state.duplications - 1)
@@ -160,10 +160,10 @@ def _delay_report(state: State, number: int, kind: str) -> Moves:
 
 
 def _on_time(state: State, number: int, kind: str, rules: Rules) -> Moves:
-    """Yields a report that arrives while its attempt waits for the answer, and what becomes of the report's wake.
+    """Yields a report that arrives while its attempt waits for the answer, and the possible ends of the report's wake.
 
-    The attempt asks once more, by a request that first cancels the wake. Until it asks, the row has no effect,
-    because it could only make the workflow ask. So the model has the row only where the attempt ended before.
+    The attempt then asks with a request that first cancels the wake. Before that, the row of the wake has no effect,
+    because it could only make the workflow ask. So the model has the row only if the attempt ends before it asks.
     """
     after, wakes = report(state, number, kind, rules, stale=False)
     asks = _at(after, number, ASK)

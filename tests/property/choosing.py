@@ -35,9 +35,9 @@ _WEIGHTS: Final = {
 }
 """Relative weights of methods; 1 for the others. Methods that advance a recovery are chosen more often."""
 _EFFECTIVE: Final = 0.65
-"""The probability that an action is chosen that changes something, unless a concurrent one prevents it."""
+"""The probability that the chosen action changes something, unless a concurrent action prevents this."""
 _REUSED: Final = 0.05
-"""The probability that a request id was already used by the caller for another request."""
+"""The probability that an action gets a request id that its caller has already used for another request."""
 
 
 def draw_action(
@@ -71,7 +71,7 @@ def draw_action(
 
 
 def _with_etag_and_request_id(chance: Random, model: Model, action: Action) -> Action:
-    """Adds no etag, the current one or a stale one; and no request id, a new one or a used one."""
+    """Returns the action with the current etag, a stale one or none, and with a new request id, a used one or none."""
     if action.caller == WORKER:
         return action
     if action.method == "GetChat":
@@ -162,7 +162,7 @@ def _on_recovery(number: int, index: int, recovery: Recovery) -> Iterator[Action
     yield Action("ExpireForm", WORKER, number, index)
     if recovery.contact is not None and recovery.contact.id:
         yield Action("GetChat", CUSTOMER, number, index)
-        # The first use of a link is a separate commit. GetChat makes it, so that each action is one commit.
+        # The first use of a link is a separate commit. GetChat makes this commit, so that each action is one commit.
         if recovery.contact.verified or recovery.ticket.status == "CLOSED" or recovery.state == "REJECTED":
             for text in ("Thank you", "One more thing"):
                 yield Action("PostMessage", CUSTOMER, number, index, text)

@@ -1,4 +1,4 @@
-"""Compares the tickets of the service with the model, and checks the invariants of DESIGN section 3 (1 to 9)."""
+"""Compares the tickets of the service with the model, and checks invariants that hold in every state."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from tests.property.world import ObservedTicket, shown_ticket, time
 
 
 def check_tickets(model: Model, seen: dict[str, ObservedTicket]) -> None:
-    """Raises Mismatch if the tickets differ from the model. Tells the model names that it does not know yet."""
+    """Raises Mismatch if the tickets differ from the model. Gives the model the names that it does not know yet."""
     for ticket in model.tickets:
         if not ticket.name and ticket.follow_up_of is not None:
-            # The response to the customer did not have its name. The ticket that it follows has it.
+            # The customer's response does not contain the name of a follow-up. The ticket that it follows does.
             ticket.name = seen[ticket.follow_up_of.name].ticket.follow_up
     names = [ticket.name for ticket in model.tickets]
     if sorted(names) != sorted(seen):
@@ -215,7 +215,7 @@ def check_actions(model: Model, ticket: Ticket, caller: str, found: dict[str, st
     number = model.tickets.index(ticket)
     for command, reason in found.items():
         if command in {"WithdrawRecoveryForm", "RejectContact"}:
-            # They refer to the live recovery. Without one, the last recovery has ended and accepts neither.
+            # These commands refer to the live recovery. Without one, the last recovery has ended and accepts neither.
             index = ticket.recoveries.index(ticket.live) if ticket.live else len(ticket.recoveries) - 1
             if index < 0:
                 continue

@@ -1,4 +1,4 @@
-"""Runs the service with a settable clock. All runs on one event loop, which stops while Hypothesis generates steps."""
+"""Runs the service with a settable clock. All runs on one event loop, which pauses while Hypothesis generates steps."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The property: for every sequence of actions, also concurrent ones, the service does what the model does."""
+"""The property: for every sequence of actions, even concurrent ones, the service does what the model does."""
 
 from __future__ import annotations
 
@@ -321,7 +321,7 @@ def _find_explanation(
 ) -> Model | None:
     """Returns the model after an order of the actions that explains everything, or None if there is no such order.
 
-    Adds the reason why an order explains nothing to `complaints`.
+    For each order that explains nothing, adds the reason to `complaints`.
     """
     if not pairs:
         last = model.copy()

@@ -88,7 +88,7 @@ class World:
         return self.care.token(sub=caller, org=organization or self.tenant.id, roles=roles, **name)
 
     async def call(self, caller: str, message: Message, organization: str = "") -> Message:
-        """Calls the method to which the request `message` belongs. Raises CareError."""
+        """Calls the method to which the request `message` belongs. Raises CareError if the call fails."""
         name = message.DESCRIPTOR.name.removesuffix("Request")
         client = self._client
         stubs = (client.tickets, client.conversations, client.customers, client.workers)
@@ -122,7 +122,7 @@ class World:
         )
 
     async def send_and_disconnect(self, model: Model, action: Action, turns: int) -> None:
-        """Sends an action, and cancels the call after some turns of the event loop, without learning its outcome."""
+        """Sends an action, and cancels the call after some turns of the event loop, without reading its outcome."""
         sending = asyncio.create_task(self.execute(model, action))
         for _ in range(turns):
             await asyncio.sleep(0)
@@ -131,7 +131,7 @@ class World:
             await sending
 
     def request(self, model: Model, action: Action) -> Message:
-        """Returns the request message of an action."""
+        """Returns the request message of an action, and counts the use of a customer's link."""
         if action.method == "CreateTicket":
             given = Ticket(review=model.reviews[action.review], subject=action.text)
             return tickets.CreateTicketRequest(parent=self.tenant.name, ticket=given, request_id=action.sent_id)
@@ -247,7 +247,7 @@ class World:
         return {ticket.name: ticket for ticket in answer.tickets}
 
     async def counts(self, caller: str) -> dict[str, int]:
-        """Returns the number of tickets by their stage in lower case, as CountTickets names it."""
+        """Returns the number of tickets by stage. The stages are in lower case, as in CountTickets."""
         request = tickets.CountTicketsRequest(parent=self.tenant.name)
         answer = await self._client.tickets.CountTickets(request, metadata=self._metadata(caller))
         counts = {field.name: getattr(answer, field.name) for field in answer.DESCRIPTOR.fields}

@@ -16,7 +16,7 @@ _NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome
 _ARGUMENTS: Final = (
     "--no-sandbox",  # containers have no user namespaces; tests open only pages of this project
     "--disable-gpu",
-    # Chromium sends no requests of its own, so that a test sees only those of the page.
+    # With these, Chromium sends no requests of its own. A test then sees only those of the page.
     "--disable-quic",
     "--no-first-run",
     "--disable-background-networking",

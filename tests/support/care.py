@@ -1,4 +1,4 @@
-"""Runs the real service in the test's process, on a free port and a PostgreSQL database of its own."""
+"""Runs the real service in the test's process, on a free port and a PostgreSQL database that the test gives."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from care_service.usecases.subscriptions import Pace
 
 WEB_URL = "https://care.example"
 NOWHERE = "127.0.0.1:1"
-"""An address where no Temporal server listens. The service works without one."""
+"""An address where no Temporal server listens. The service also works without Temporal."""
 
 
 @dataclass
@@ -38,7 +38,7 @@ class Care:
     """The test's own connections to the service's database, for data that no method returns."""
     metrics: Metrics
     expiry: datetime
-    """When tokens expire. All have the same time, so that equal claims give equal tokens."""
+    """When tokens expire. The time is the same for all tokens, so that equal claims give equal tokens."""
     _exit: AsyncExitStack
     _clients: dict[str, CareClient] = field(default_factory=dict)
 
@@ -52,7 +52,7 @@ class Care:
 
     @property
     def token_key(self) -> bytes:
-        """The key that signs its tokens."""
+        """The key that signs tokens for the service."""
         assert self.settings.token_key
         return self.settings.token_key
 

@@ -1,4 +1,4 @@
-"""Parses docker-compose.yml, with the variables of `care keys` filled in, and the Dockerfile."""
+"""Parses docker-compose.yml, with variables such as those of `care keys` filled in, and the Dockerfile."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The design's tables, copied by hand: what the tests expect, never read from the code that they test."""
+"""The tables of the design, written by hand. Tests compare the code with them, so they are never read from the code."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ STATUS: Final[dict[str, tuple[frozenset[str], str]]] = {
     "reopen": (frozenset({"RESOLVED"}), "IN_PROGRESS"),
     "auto_close": (frozenset({"OPEN", "IN_PROGRESS", "RESOLVED"}), "CLOSED"),
 }
-"""The status machine: trigger, from, to."""
+"""The status machine: by trigger, the source states and the target state."""
 
 _FORM: Final = frozenset({"FORM_REQUESTED", "AWAITING_CONTACT"})
 _KNOWN: Final = frozenset({"CONTACT_RECEIVED", "CHAT_UNLOCKED"})
@@ -31,7 +31,7 @@ RECOVERY: Final[dict[str, tuple[frozenset[str], str]]] = {
     "reject_contact": (_KNOWN, "REJECTED"),
     "ticket_closed": (_FORM | _KNOWN, "ENDED_BY_CLOSE"),
 }
-"""The recovery machine; "(new)" is NO_CONTACT."""
+"""The recovery machine: by trigger, the source states and the target state. A new recovery comes from NO_CONTACT."""
 
 STATUSES: Final = ("OPEN", "IN_PROGRESS", "RESOLVED", "CLOSED")
 LIVE_STATES: Final = ("FORM_REQUESTED", "AWAITING_CONTACT", "CONTACT_RECEIVED", "CHAT_UNLOCKED")
@@ -65,12 +65,12 @@ COMMANDS: Final = (
 
 
 def allowed(table: dict[str, tuple[frozenset[str], str]], state: str) -> str:
-    """The triggers that a table has from a state, comma-separated."""
+    """Returns the triggers that a table has from a state, comma-separated."""
     return ",".join(trigger for trigger, (sources, _) in table.items() if state in sources)
 
 
 def machine_keys(machine: str, state: str) -> dict[str, str]:
-    """The machine keys of an error's metadata."""
+    """Returns the machine keys of an error's metadata."""
     table = STATUS if machine == "status" else RECOVERY
     return {"machine": machine, "state": state, "allowed": allowed(table, state)}
 
@@ -108,7 +108,7 @@ CODES: Final[dict[str, grpc.StatusCode]] = {
     "OVERLOADED": grpc.StatusCode.RESOURCE_EXHAUSTED,
     "DRAINING": grpc.StatusCode.UNAVAILABLE,
 }
-"""Each reason's code."""
+"""The status code of each reason."""
 
 _PUBLIC: Final = frozenset({"public"})
 _AGENTS: Final = frozenset({"agent", "supervisor"})
@@ -182,4 +182,4 @@ ACCESS: Final[dict[str, frozenset[str]]] = {
     "WorkerService/FireDeadline": _WORKERS,
     "LifecycleService/GetLifecycle": _PUBLIC,
 }
-"""Who may call each method."""
+"""The roles that may call each method."""

@@ -34,18 +34,18 @@ class Wheel:
 
     @property
     def extras(self) -> frozenset[str]:
-        """The extras that it offers."""
+        """The extras that the wheel offers."""
         return frozenset(self.metadata.get_all("Provides-Extra", []))
 
     @property
     def base(self) -> frozenset[str]:
-        """The names of what the base install requires."""
+        """The names of the distributions that the base install requires."""
         lines = [Requirement(line) for line in self.metadata.get_all("Requires-Dist", [])]
         return frozenset(line.name for line in lines if line.marker is None or line.marker.evaluate({"extra": ""}))
 
     @property
     def packages(self) -> frozenset[str]:
-        """The import packages at its top level."""
+        """The import packages at the wheel's top level."""
         return frozenset(file.partition("/")[0] for file in self.files if file.endswith("/__init__.py"))
 
     def modules(self, *packages: str) -> list[str]:
@@ -70,7 +70,7 @@ def build_wheel(folder: Path) -> Wheel:
 
 @dataclass(frozen=True)
 class InstallLine:
-    """A `pip install` that a document or a message shows; without arguments where they could not be read."""
+    """A `pip install` that a document or a message shows. `arguments` is empty if they could not be read."""
 
     where: str
     """The file, relative to the repository's root."""
@@ -92,5 +92,5 @@ def install_lines(*files: Path) -> list[InstallLine]:
 
 
 def documents() -> list[Path]:
-    """Returns what people read: the README, the guide for contributors, and the documentation."""
+    """Returns the documents for people: the README, the guide for contributors, and the documentation."""
     return [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]

@@ -27,7 +27,7 @@ _CONTEXT: Final = _context()
 def run(arguments: Sequence[str], variables: Mapping[str, str], folder: Path, timeout: float) -> int | None:
     """Runs the program and returns its exit status, or None if it was killed after `timeout` seconds.
 
-    The files `input`, `output` and `errors` in `folder` are its standard streams.
+    The files `input`, `output` and `errors` in `folder` are the program's standard streams.
     """
     process = _CONTEXT.Process(target=_care, args=(list(arguments), dict(variables), folder), daemon=True)
     process.start()

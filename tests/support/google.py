@@ -1,4 +1,4 @@
-"""A fake of Google: the token endpoint, which checks the assertion, and the used part of the My Business API v4."""
+"""A fake of Google: the token endpoint, which checks the assertion, and the review methods of My Business API v4."""
 
 from __future__ import annotations
 

@@ -59,13 +59,13 @@ def jwk(key: PrivateKey, **members: object) -> dict[str, Any]:
             found = ECAlgorithm.to_jwk(key.public_key(), as_dict=True)
         case _:
             found = OKPAlgorithm.to_jwk(key.public_key(), as_dict=True)
-    # The library adds it; issuers do not.
+    # The library adds `key_ops`; issuers do not.
     found.pop("key_ops", None)
     return {name: value for name, value in (found | members).items() if value is not None}
 
 
 def sign(key: PrivateKey, algorithm: str, key_id: str | None, **claims: object) -> str:
-    """Returns a token of agent alice in organization `org`. `claims` replace its claims; None leaves a claim out."""
+    """Returns a token of agent alice in organization `org`. `claims` replace the defaults; None leaves a claim out."""
     defaults: dict[str, object] = {
         "iss": ISSUER,
         "aud": AUDIENCE,
@@ -80,14 +80,14 @@ def sign(key: PrivateKey, algorithm: str, key_id: str | None, **claims: object) 
 
 @dataclass
 class Issuer:
-    """A token issuer. Its endpoint answers with the JWK Set and `status`, or with no body if `status` is not 200."""
+    """A token issuer. Its endpoint returns `status`, with the JWK Set if that is 200 and without a body otherwise."""
 
     url: str
     keys: dict[str, tuple[PrivateKey, str]] = field(default_factory=dict)
     """By key id, the key and its algorithm."""
     status: int = 200
     fetches: int = 0
-    """How often the keys were fetched."""
+    """How many times the keys were fetched."""
     _condition: asyncio.Condition = field(default_factory=asyncio.Condition)
 
     def add(self, key_id: str, algorithm: str = "ES256", number: int = 0) -> None:
@@ -133,7 +133,7 @@ async def issuer() -> AsyncIterator[Issuer]:
 async def unreachable_issuer() -> AsyncIterator[tuple[Issuer, Callable[[], Any]]]:
     """Yields an issuer whose port refuses connections, and a context manager that makes it reachable for a block."""
     with socket.socket() as held:
-        # Bound, so that no other process gets the port. Without listening, the system refuses connections.
+        # The port is bound, so that no other process gets it. The system refuses connections, because nothing listens.
         held.bind(("127.0.0.1", 0))
         found = Issuer(f"http://127.0.0.1:{held.getsockname()[1]}/jwks.json")
         app = Starlette(routes=[Route("/jwks.json", found.serve_keys)])

@@ -29,7 +29,7 @@ async def scrape_metrics(url: str) -> dict[str, float]:
 
 @asynccontextmanager
 async def watch_health(address: str, service: str) -> AsyncIterator[AsyncIterator[str]]:
-    """Yields the statuses of a service at `address`: the current one, then each new one."""
+    """Yields an iterator over the statuses of a service at `address`: the current one, then each new one."""
     async with grpc.aio.insecure_channel(address) as channel:
         method = channel.unary_stream(
             f"{_HEALTH}/Watch", HealthCheckRequest.SerializeToString, HealthCheckResponse.FromString

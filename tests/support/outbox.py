@@ -17,7 +17,7 @@ _LONGEST_PAUSE: Final = timedelta(seconds=30)
 
 
 async def delete_tried_rows(database: Database, organization: str) -> None:
-    """Deletes the organization's rows after the relay has tried them all, so that it is working on none of them."""
+    """Waits until the relay has tried all rows of the organization and works on none of them. Then deletes the rows."""
 
     async def delete() -> bool:
         async with database.driver() as connection, connection.transaction():
@@ -42,7 +42,7 @@ async def due(database: Database) -> None:
 
 
 async def claimed_rows(database: Database, organization: str) -> list[Wake]:
-    """Claims all rows, and returns the organization's. The service's relay may claim some first: then tries again."""
+    """Claims all rows, and returns the organization's. Tries again if the service's relay claims some of them first."""
 
     async def claim() -> list[Wake] | None:
         async with database.driver() as connection:

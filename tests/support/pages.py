@@ -14,7 +14,7 @@ from tests.support.serving import serve
 
 @asynccontextmanager
 async def serve_pages(service_address: str, **limits: Any) -> AsyncIterator[str]:  # noqa: ANN401 - as `create_app` has them
-    """Serves the pages of the service at the address, with the limits of `create_app`. Yields the pages' URL."""
+    """Serves the pages of the service at the address, with `limits` for `create_app`. Yields the pages' URL."""
     async with (
         open_channel(service_address) as channel,
         serve(create_app(CustomerServiceStub(channel), **limits)) as url,

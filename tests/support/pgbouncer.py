@@ -35,7 +35,7 @@ async def pgbouncer(url: str) -> AsyncIterator[str]:
     assert PROGRAM is not None
     parts = urlsplit(url)
     query, name = parse_qs(parts.query), parts.path.removeprefix("/")
-    # A short path, because that of a Unix socket is limited.
+    # The path is short, because the length of a Unix socket's path is limited.
     with TemporaryDirectory(prefix="pgb") as folder:
         configuration = Path(folder) / "pgbouncer.ini"
         values = {"name": name, "host": query["host"][0], "port": query["port"][0], "user": parts.username}

@@ -6,5 +6,5 @@ import ssl
 from typing import Final
 
 NO_TLS: Final = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
-"""Passed as `verify`; trusts no certificate. By default, a client loads all certificate authorities when it is created,
-which takes twenty times as long as a request."""
+"""A context that trusts no certificate, for the option `verify`. By default, a new client loads all certificate
+authorities, which takes twenty times as long as a request."""

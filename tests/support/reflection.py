@@ -51,7 +51,7 @@ class Reflected:
         return GetMessageClass(self.methods[method].output_type)
 
     async def send(self, method: str, body: bytes, metadata: Metadata) -> bytes:
-        """See `send`."""
+        """Calls the function `send` with the server's channel."""
         return await send(self.channel, method, body, metadata, streams=bool(self.methods[method].server_streaming))
 
 
@@ -60,7 +60,7 @@ async def send(
 ) -> bytes:
     """Calls a method with these bytes and metadata, and returns the response, or the first message of a stream.
 
-    Raises grpc.aio.AioRpcError.
+    Raises grpc.aio.AioRpcError if the call fails.
     """
     if streams:
         stream = channel.unary_stream(

@@ -1,4 +1,4 @@
-"""Settings in which each field has another value than its default."""
+"""Settings in which no field has its default value."""
 
 from __future__ import annotations
 

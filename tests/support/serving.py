@@ -11,7 +11,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 _PAUSE: Final = 0.005
-"""Seconds between two checks whether all connections are closed. uvicorn has no event for it."""
+"""Seconds between two checks whether all connections are closed. uvicorn has no event for this."""
 
 
 class _Server(uvicorn.Server):
@@ -49,7 +49,7 @@ class _Server(uvicorn.Server):
 async def serve(
     app: ASGIApp, bound: socket.socket | None = None, tls: tuple[Path, Path] | None = None
 ) -> AsyncIterator[str]:
-    """Serves `app` on a free port of 127.0.0.1, or on that of `bound`. Yields the base URL without a trailing slash.
+    """Serves `app` on the port of `bound` or a free port of 127.0.0.1. Yields the base URL without a trailing slash.
 
     `tls` has the PEM files of a certificate and its key; None means plain HTTP.
 

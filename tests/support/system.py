@@ -32,7 +32,7 @@ from tools import ports
 T = TypeVar("T")
 
 TIMEOUT: Final = 60.0
-"""Seconds after which a test fails whose condition is still not met."""
+"""A test fails if a condition is not met within this many seconds."""
 
 _PAUSE: Final = 0.1
 
@@ -105,7 +105,7 @@ class Processes:
         try:
             yield
         finally:
-            with suppress(ProcessLookupError):  # it was killed meanwhile
+            with suppress(ProcessLookupError):  # the part was killed meanwhile
                 os.kill(pid, signal.SIGCONT)
 
     async def back(self) -> None:
@@ -157,7 +157,7 @@ class System:
         return self._temporal
 
     async def sql(self, query: str, *arguments: object) -> list[asyncpg.Record]:
-        """Runs a statement in the service's database: reads what no method returns, or moves times into the past."""
+        """Runs a statement in the service's database: reads what no method returns, or sets times in the past."""
         connection = await asyncpg.connect(self.stack.database_url)
         try:
             return list(await connection.fetch(query, *arguments))
@@ -172,7 +172,7 @@ class System:
     async def temporal_away(self) -> AsyncIterator[None]:
         """Kills Temporal and keeps it from starting until the block exits, by listening on the port of its UI.
 
-        Its own port stays free, so that connections to it are refused at once.
+        The server's own port stays free, so connections to the server are refused at once.
         """
         self.processes.kill("temporal")
         with socket.socket() as holder:

@@ -37,13 +37,16 @@ async def dev_server(extra_args: Sequence[str] = ()) -> AsyncIterator[WorkflowEn
 
 
 async def history_bytes(handle: WorkflowHandle[Workflow, Result]) -> bytes:
-    """Returns the whole history of a run as bytes, with plain payloads, to search in."""
+    """Returns the whole history of a run as bytes, with plain payloads, so that tests can search in it."""
     history = await handle.fetch_history()
     return b"\n".join([event.SerializeToString() for event in history.events])
 
 
 def program(distribution: str, name: str) -> str:
-    """Returns the full path of a program in an installed wheel. It need not be on PATH. Raises LookupError."""
+    """Returns the full path of a program in an installed wheel. It need not be on PATH.
+
+    Raises LookupError if the wheel does not contain it.
+    """
     found = next((file for file in files(distribution) or [] if file.name in (name, f"{name}.exe")), None)
     if found is None:
         raise LookupError(f"{distribution} is not installed: run make setup")

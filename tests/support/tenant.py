@@ -1,4 +1,4 @@
-"""One organization for a test: clients for its callers, and methods that bring a ticket into any state."""
+"""One organization for a test: clients for its callers, and methods that create tickets and recoveries in any state."""
 
 from __future__ import annotations
 
@@ -112,7 +112,7 @@ class Tenant:
         return (await self.agent(assignee).tickets.TakeTicket(tickets.TakeTicketRequest(name=ticket.name))).ticket
 
     async def in_status(self, status: str) -> Ticket:
-        """Creates a ticket of alice and brings it into `status`."""
+        """Creates a ticket of alice in `status`."""
         ticket = await self.ticket()
         alice = self.agent("alice").tickets
         match status:
@@ -198,7 +198,7 @@ class Tenant:
         return (await self.agent(agent).conversations.GetRecovery(request)).recovery
 
     async def in_recovery_state(self, ticket: Ticket, state: str) -> Recovery:
-        """Brings a recovery of alice's ticket into `state`, by calls only. Returns the recovery."""
+        """Creates a recovery of alice's ticket in `state`, only with calls of the API. Returns the recovery."""
         recovery = await self.form(ticket)
         alice = self.agent("alice").conversations
         if state == "FORM_REQUESTED":

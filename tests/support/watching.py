@@ -28,7 +28,7 @@ class Stream(Generic[_Response]):
         self._answers = aiter(call)
 
     async def next(self) -> _Response:
-        """The next answer; StopAsyncIteration where the stream ends without an error."""
+        """Returns the next message. Raises StopAsyncIteration if the stream ends without an error."""
         async with asyncio.timeout(TIMEOUT):
             return await anext(self._answers)
 
@@ -53,7 +53,7 @@ async def stream(
 def watching(
     client: CareClient, parent: str, view: TicketView.ValueType = TICKET_VIEW_UNSPECIFIED, **more: str
 ) -> AbstractAsyncContextManager[Stream[WatchTicketsResponse]]:
-    """Opens WatchTickets."""
+    """Opens a stream of WatchTickets."""
     return stream(client.tickets.WatchTickets, WatchTicketsRequest(parent=parent, view=view, **more))
 
 

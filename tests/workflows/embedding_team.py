@@ -1,4 +1,4 @@
-"""A team's own workflows that use Care's, for `test_embedding`."""
+"""The workflows of a team that embeds Care, for `test_embedding`. They use Care's workflows."""
 
 from __future__ import annotations
 

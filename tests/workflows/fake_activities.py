@@ -1,4 +1,4 @@
-"""The common base of the fakes for the three workflows: activities with the real names whose outcome a test sets.
+"""The common base of the fakes for the three workflows. A fake has the real activity names; a test sets the outcomes.
 
 A fake replaces the service and the site or provider for one workflow. It adds a state, activities, and the plan that
 the service would return for that state.
@@ -26,7 +26,7 @@ def refused(reason: str) -> ApplicationError:
 
 
 async def _server_time(client: Client) -> datetime:
-    """Returns the time of a test server, or the real time if the server has no other."""
+    """Returns the time of a test server, or the real time if the server has no clock of its own."""
     try:
         return (await client.test_service.get_current_time(Empty())).time.ToDatetime(UTC)
     except RPCError as error:

@@ -1,6 +1,6 @@
 """A fake of the service and the provider for `MessageDelivery`, with one message.
 
-The plan asks the provider again in a day, so every check within a test is the effect of a poke.
+By the plan, the workflow asks the provider again in a day. So every check within a test is the effect of a poke.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,13 +30,13 @@ from care_workflows.message_delivery import MessageDelivery
 from tests.workflows.fake_activities import FakeActivities
 
 PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
-"""The time of the plan by which the provider is asked again in a day."""
+"""The `plan_time` of the plans that make the workflow wait for a day."""
 
 Handle = WorkflowHandle[MessageDelivery, MessageDeliveryResult]
 
 
 def unavailable() -> ApplicationError:
-    """Returns the error of an attempt while the provider is down. It is retried after a day."""
+    """Returns the error of an attempt while the provider is down. Temporal retries the attempt after a day."""
     return ApplicationError("TIMEOUT", type="MessengerUnavailable", next_retry_delay=timedelta(days=1))
 
 
@@ -97,7 +97,7 @@ class FakeDelivery(FakeActivities[worker.DeliveryPlan]):
 async def run_delivery(
     client: Client, fake: FakeDelivery, attributes: TypedSearchAttributes = TypedSearchAttributes.empty
 ) -> AsyncIterator[Handle]:
-    """Runs a worker, and starts the workflow as the relay does."""
+    """Runs a worker, and starts the workflow with a poke and without a plan. The relay starts workflows with a plan."""
     async with Worker(client, task_queue=fake.task_queue, workflows=[MessageDelivery], activities=fake.activities):
         yield await client.start_workflow(
             MessageDelivery.run,

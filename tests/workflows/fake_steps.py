@@ -1,8 +1,8 @@
 """A fake of the service and the site for `ContactRecovery`, with one recovery.
 
-Follows the rules of `CheckRecovery`: a received contact is unlocked first, and a requested form is posted. After an
-attempt without an outcome the reply is read, and a reply that was public when its recovery ended is retracted.
-Everything else about the recovery is decided by the test.
+The fake follows the rules of `CheckRecovery`: a received contact is unlocked first, and a requested form is posted.
+After an attempt without an outcome, the reply is read. A reply that is public when its recovery has ended is retracted.
+The test decides everything else about the recovery.
 """
 
 import asyncio
@@ -57,7 +57,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
         self.handed_out = False
         self.public = False
         self.holds = 0
-        """How many plans of a requested form are HOLD."""
+        """How many of the next plans are HOLD while the form is requested."""
         self.refusals: dict[str, list[recovery.RefusalReason.ValueType]] = {}
         """By activity name: the refusals that the site returns to its next calls, in order."""
         self.gate: asyncio.Event | None = None
@@ -232,7 +232,7 @@ class FakeRecovery(FakeActivities[RecoveryPlan]):
 async def run_recovery(
     client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None
 ) -> AsyncIterator[Handle]:
-    """Runs a worker, and starts the workflow as the relay does."""
+    """Runs a worker, and starts the workflow with a poke and without a plan. The relay starts workflows with a plan."""
     async with recovery_worker(client, fake):
         yield await wake(client, fake, attributes)
 
@@ -243,7 +243,7 @@ def recovery_worker(client: Client, fake: FakeRecovery) -> Worker:
 
 
 async def wake(client: Client, fake: FakeRecovery, attributes: TypedSearchAttributes | None = None) -> Handle:
-    """Starts the workflow with a signal: starts it, pokes it, or runs a completed one again."""
+    """Starts the workflow with a poke. Pokes it if it already runs, and starts a new run if it has completed."""
     return await client.start_workflow(
         ContactRecovery.run,
         ContactRecoveryInput(recovery=fake.name),

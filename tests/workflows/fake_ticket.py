@@ -25,7 +25,7 @@ PLANNED = datetime(2031, 5, 3, 14, 5, tzinfo=UTC)
 
 
 class FakeTicket(FakeActivities[worker.DeadlinePlan]):
-    """One ticket. Its last deadline closes it."""
+    """One ticket. The last deadline closes the ticket."""
 
     def __init__(self, *waits: timedelta) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class FakeTicket(FakeActivities[worker.DeadlinePlan]):
 async def run_ticket(
     client: Client, fake: FakeTicket, attributes: TypedSearchAttributes = TypedSearchAttributes.empty
 ) -> AsyncIterator[Handle]:
-    """Runs a worker, and starts the workflow as the relay does."""
+    """Runs a worker, and starts the workflow with a poke and without a plan. The relay starts workflows with a plan."""
     async with Worker(client, task_queue=fake.task_queue, workflows=[TicketWorkflow], activities=fake.activities):
         yield await client.start_workflow(
             TicketWorkflow.run,

@@ -26,7 +26,7 @@ class LocalSite:
         (await self._client.put("/v1/behavior", json=body)).raise_for_status()
 
     async def reply(self) -> str | None:
-        """Returns the text of the public reply."""
+        """Returns the text of the public reply, or None if there is none."""
         response = await self._client.get(f"{self.review}/reply")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None
@@ -36,7 +36,7 @@ class LocalSite:
         (await self._client.put(f"{self.review}/reply", json={"comment": text})).raise_for_status()
 
     async def writes(self) -> int:
-        """Returns how often the reply was written."""
+        """Returns how many times the reply was written."""
         return int((await self._client.get(f"{self.review}/history")).raise_for_status().json()["putCount"])
 
     async def take_down(self) -> None:

@@ -1,4 +1,4 @@
-"""The status of a recovery that operators see in the Temporal UI, and its cost."""
+"""The status of a recovery that operators see in the Temporal UI, and the cost of a recovery."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -138,7 +138,7 @@ async def test_happy_path_is_cheap(dev_client: Client) -> None:
         await handle.result()
         found = await events(handle)
     assert found["ACTIVITY_TASK_SCHEDULED"] + found["MARKER_RECORDED"] == len(fake.calls) == 4
-    # The attributes change at the first plan, when the recovery waits for the customer, and at the end.
+    # The attributes change when the recovery waits for the customer, and not at the end.
     assert found["UPSERT_WORKFLOW_SEARCH_ATTRIBUTES"] <= 3
     assert found["TIMER_STARTED"] <= 1
 

@@ -19,7 +19,7 @@ from tests.workflows.fake_steps import FakeRecovery, recovery_worker, run_recove
 CHECK, POST, READ = activity_names.CHECK_RECOVERY, activity_names.POST_REPLY, activity_names.READ_REPLY
 RETRACT, UNLOCK = activity_names.RETRACT_REPLY, activity_names.UNLOCK_CHAT
 IN_EACH_ATTEMPT = pytest.mark.parametrize("failed", [0, 1], ids=["local activity", "activity"])
-"""The first attempt of a question is a local activity, and signals arrive after it. The second one is an activity."""
+"""The workflow first asks with a local activity, and gets signals only after it. If that fails, an activity asks."""
 
 
 async def test_contact_that_arrives_while_the_site_is_down_is_unlocked_at_once(dev_client: Client) -> None:

@@ -1,4 +1,4 @@
-"""A team's workflows use Care's: they start them as children, or wait for those that already run."""
+"""A team's workflows use Care's workflows: they start one as a child, or wait for one that already runs."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ async def environment() -> AsyncIterator[WorkflowEnvironment]:
 async def embed_workflows(
     environment: WorkflowEnvironment, *, relay: bool, policy: Policy | None = None
 ) -> AsyncIterator[CareTestKit]:
-    """A team's worker with its own workflows and Care's."""
+    """Runs a team's worker with the team's workflows and Care's."""
     async with (
         CareTestKit(environment, relay=relay, policy=policy) as kit,
         Worker(environment.client, task_queue="care", workflows=[RunsRecovery, Pokes], plugins=[kit.plugin]),

@@ -1,4 +1,4 @@
-"""A workflow follows the plan that it was started with, and a ticket's workflow the last plan that it is sent."""
+"""A workflow follows the plan with which it is started. A ticket's workflow also follows the plan in a close signal."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -73,7 +73,7 @@ async def test_a_wait_counts_from_the_start_and_not_from_the_first_task(dev_clie
             if timers:
                 break
         fires_after = timers[0].timer_started_event_attributes.start_to_fire_timeout.ToTimedelta()
-        # The rest of the wait is rounded to milliseconds.
+        # The remaining wait is rounded to milliseconds.
         begin, first_task = events_so_far[0].event_time.ToDatetime(), timers[0].event_time.ToDatetime()
         assert first_task - begin >= late
         assert 30 * DAY - (first_task - begin) <= fires_after <= 30 * DAY - late
@@ -184,7 +184,7 @@ async def test_the_service_is_asked_by_a_local_activity(dev_client: Client) -> N
 
 @pytest.mark.parametrize("failures", [1, 2])
 async def test_a_service_that_is_down_is_asked_by_an_activity(dev_client: Client, failures: int) -> None:
-    """Operators see the attempts of an activity, but not those of a local one."""
+    """Operators see the attempts of an activity, but not those of a local activity."""
     fake = FakeTicket(30 * DAY)
     fake.failures[ASK] = [ApplicationError("UNAVAILABLE", next_retry_delay=timedelta(milliseconds=1))] * failures
     async with waiting_ticket(dev_client, fake) as handle:

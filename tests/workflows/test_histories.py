@@ -28,8 +28,8 @@ OLD = "recovery-direct-contact"
 
 async def replay(history: WorkflowHistory, *workflows: type) -> None:
     """Raises an error if the workflows' code differs from what the history recorded."""
-    # A replay checks the order of commands. On a busy machine a step of it may take longer than the two seconds after
-    # which the deadlock detector interrupts a workflow, so the detector is off.
+    # A replay checks the order of commands. On a busy machine, a step of the replay may take longer than the two
+    # seconds after which the deadlock detector interrupts a workflow. So the detector is off.
     await Replayer(workflows=workflows, debug_mode=True).replay_workflow(history)
 
 
@@ -61,7 +61,7 @@ async def test_an_unsafe_change_is_found(name: str) -> None:
 
 
 async def record_history(client: Client, workflow: type) -> WorkflowHistory:
-    """Returns the history of a run of this version of `ContactRecovery`, in the normal form of files."""
+    """Returns the history of a run of this version of `ContactRecovery`, in the normal form of the committed files."""
     fake = FakeRecovery(recovery.RECOVERY_KIND_DIRECT)
     async with Worker(client, task_queue=fake.task_queue, workflows=[workflow], activities=fake.activities):
         handle = await wake(client, fake)

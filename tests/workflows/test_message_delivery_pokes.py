@@ -1,4 +1,7 @@
-"""A poke of a message's workflow makes it ask the provider once, at once, and after any result that is pending."""
+"""Each poke of a message's workflow causes one check at the provider, after any result that is pending.
+
+Before the message is sent, a poke makes the workflow ask the service instead.
+"""
 
 import asyncio
 
@@ -49,7 +52,7 @@ async def test_poke_during_a_check_is_another_check(dev_client: Client) -> None:
         await until_waiting(handle)
         await handle.signal(MessageDelivery.poke)
         await fake.until(lambda: CHECK not in fake.before_answer)
-        fake.arrived = True  # too late for the pending check, whose result says otherwise
+        fake.arrived = True  # too late for the pending check, which already has its result
         await handle.signal(MessageDelivery.poke)
         gate.set()
         await handle.result()

@@ -105,7 +105,7 @@ async def test_repeated_attempt_writes_once(
 async def test_later_attempt_reads_before_it_writes(
     activities: RecoveryActivities, service: ScriptedWorkerService, site: LocalSite
 ) -> None:
-    """A later attempt reads first: the earlier one may have succeeded, and each attempt has its own adapter key."""
+    """A later attempt reads first: the earlier attempt, which had another key for the adapter, may have succeeded."""
     await ActivityEnvironment().run(activities.post_reply, START)
     assert service.grant is not None
     service.grant.attempt, service.grant.read_first = 8, True
@@ -357,7 +357,7 @@ async def test_refused_calls_fail_by_their_reason(
 
 
 class SilentSite:
-    """Never answers, and has no deadline."""
+    """An adapter that never returns, and has no deadline of its own."""
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         await asyncio.Event().wait()
@@ -370,7 +370,7 @@ class SilentSite:
 
 
 class TalkativeSite:
-    """Raises an undeclared exception with the text in its message."""
+    """An adapter whose exceptions contain the text or the link of the reply."""
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
         raise KeyError(text)

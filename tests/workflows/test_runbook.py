@@ -40,7 +40,7 @@ def _stamp(time: datetime) -> Timestamp:
 
 
 def _form(expires: timedelta) -> list[Update]:
-    """The attributes of a recovery that waits for the customer."""
+    """Returns the attributes of a recovery that waits for the customer."""
     plan = RecoveryPlan(
         step=worker.RECOVERY_STEP_WAIT,
         state=RECOVERY_STATE_AWAITING_CONTACT,
@@ -52,7 +52,7 @@ def _form(expires: timedelta) -> list[Update]:
 
 
 def _ticket(deadline: timedelta) -> list[Update]:
-    """The attributes of a ticket's workflow that waits for a deadline."""
+    """Returns the attributes of a ticket's workflow that waits for a deadline."""
     plan = DeadlinePlan(step=worker.DEADLINE_STEP_WAIT, deadline_time=_stamp(NOW + deadline))
     return attributes.ticket_updates(plan, NOTHING)
 
@@ -62,7 +62,7 @@ POSTING = attributes.recovery_updates(
 )
 PAUSED = attributes.operator_wait_updates(NOTHING)
 
-# By number of the question: the ids that each of its filters finds.
+# By the number of the question: for each filter of the question, the workflow ids that it finds.
 FOUND = {
     1: [["contact-recovery/acme/1", "contact-recovery/acme/2"]],
     2: [["contact-recovery/acme/2"]],
@@ -90,7 +90,7 @@ class Ends:
 
 
 class Server:
-    """Starts the workflows that operators look for. Those on a queue without a worker keep running."""
+    """Starts the workflows that operators look for. Workflows on a queue without a worker keep running."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

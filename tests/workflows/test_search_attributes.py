@@ -1,4 +1,4 @@
-"""Search attributes are registered if the caller may do so; otherwise the commands are logged."""
+"""Search attributes are registered if the caller may do so. Otherwise, `register` returns the commands for it."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.temporal import program
 
 
 class ClosedServer(grpc.GenericRpcHandler):
-    """Answers every call except the handshake with one status code."""
+    """Refuses every call except the handshake with one status code."""
 
     def __init__(self, code: grpc.StatusCode) -> None:
         self.code = code

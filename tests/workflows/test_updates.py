@@ -36,7 +36,7 @@ async def test_look_again_returns_the_resulting_status(dev_client: Client) -> No
         assert text == "Waiting for the customer to answer the form."
         assert fake.calls.count(CHECK) == asked + 1
         fake.submit()
-        # The chat is already unlocked when the workflow asks again, and the update still gets the final status.
+        # The workflow asks, unlocks the chat and ends. The update gets the status during the unlocking or at the end.
         text = await handle.execute_update(ContactRecovery.look_again)
         assert text in {"Opening the chat.", "The chat is open."}
         assert (await handle.result()).plan.state == recovery.RECOVERY_STATE_CHAT_UNLOCKED
@@ -134,8 +134,9 @@ async def test_an_unanswered_update_postpones_continuing_as_new(dev_client: Clie
                 stage = WorkflowUpdateStage.ACCEPTED
                 accepted.append(await handle.start_update(TicketWorkflow.look_again, wait_for_stage=stage))
 
-            # Accepted while the service answers the first update, so it still waits after that answer. A workflow
-            # accepts no update during a local activity, so that one fails.
+            # The second update is accepted while the workflow asks the service for the first one. So the second still
+            # waits after the first has its result. A workflow accepts no update during a local activity. So the local
+            # activity fails, and the workflow asks with an activity.
             fake.failures[activity_names.GET_NEXT_DEADLINE] = [unavailable()]
             fake.before_answer[activity_names.GET_NEXT_DEADLINE] = look
             assert await handle.execute_update(TicketWorkflow.look_again)

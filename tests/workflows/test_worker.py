@@ -51,7 +51,7 @@ SECRETS = (LINK, LINK.rpartition("/")[2], "Zoë", "We are sorry", TOKEN)
 
 
 class PostsOnce(ScriptedWorkerService):
-    """Plans to post the reply, then to retract it, then nothing more."""
+    """A service that plans to post the reply, then to retract the reply, and then nothing more."""
 
     _step: worker.RecoveryStep.ValueType = worker.RECOVERY_STEP_POST
 
@@ -88,7 +88,7 @@ class PostsOnce(ScriptedWorkerService):
 
 
 class SendsOnce(ScriptedWorkerService):
-    """Plans to send the message by SMS, and to ask after a day whether it arrived."""
+    """A service that plans to send a message by SMS, and to ask after a day whether the message arrived."""
 
     async def BeginDelivery(
         self, request: worker.BeginDeliveryRequest, context: object

@@ -1,4 +1,4 @@
-"""Worker versioning on a real server: the current version gets all tasks, also those of earlier workflows."""
+"""Worker versioning on a real server: the current version gets all tasks, even those of older workflows."""
 
 from datetime import timedelta
 from uuid import uuid4

@@ -1,4 +1,4 @@
-"""A worker service over real gRPC. A test sets its responses and reads the reports."""
+"""A fake of WorkerService over real gRPC. A test sets the responses, and reads the reports."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
@@ -31,7 +31,7 @@ Context = grpc.aio.ServicerContext[Any, Any]
 
 
 class ScriptedWorkerService(WorkerServiceServicer):
-    """Answers each call with the plan of the test. Grants attempts if `grant` is set."""
+    """Returns the plans that the test sets. Grants attempts if `grant` is set."""
 
     def __init__(self) -> None:
         self.plan = worker.RecoveryPlan(state=RECOVERY_STATE_FORM_REQUESTED, step=worker.RECOVERY_STEP_WAIT)
@@ -152,7 +152,7 @@ class ScriptedWorkerService(WorkerServiceServicer):
 
 @asynccontextmanager
 async def serve_worker_service(service: WorkerServiceServicer) -> AsyncIterator[str]:
-    """Serves the service on a free port; yields the address."""
+    """Serves the service on a free port. Yields the address."""
     server = grpc.aio.server()
     add_WorkerServiceServicer_to_server(service, server)
     port = server.add_insecure_port("127.0.0.1:0")
@@ -165,6 +165,6 @@ async def serve_worker_service(service: WorkerServiceServicer) -> AsyncIterator[
 
 @asynccontextmanager
 async def connect_worker(service: WorkerServiceServicer) -> AsyncIterator[CareClient]:
-    """Serves the service; yields a client that is connected as a worker."""
+    """Serves the service. Yields a client that is connected as a worker."""
     async with serve_worker_service(service) as address, CareClient.connect(address, TOKEN) as care:
         yield care

@@ -81,7 +81,7 @@ class Method:
     response: str
     """The full name of the message."""
     roles: tuple[str, ...]
-    """The roles that may call it, without the enum's prefix, such as `AGENT`. Empty if no token is needed."""
+    """The roles that may call the method, without the enum's prefix, such as `AGENT`. Empty if no token is needed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +111,7 @@ class Contract:
 
 
 def load_contract() -> Contract:
-    """Reads protos/care. Raises SystemExit if protoc rejects it; protoc prints the reason."""
+    """Reads protos/care. Raises SystemExit if protoc rejects a file. protoc prints the reason."""
     with tempfile.TemporaryDirectory() as folder:
         image = Path(folder) / "care.binpb"
         command = [sys.executable, str(ROOT / "protos" / "generate.py"), "--image", str(image)]
@@ -173,7 +173,7 @@ def _messages(file: FileDescriptorProto, comments: Comments) -> Iterator[Message
 
 
 def _behavior(options: FieldOptions) -> str:
-    # Compared by name, because the stubs of google.api do not declare the extension.
+    # The extension is found by name, because the stubs of google.api do not declare it.
     values = [value for option, value in options.ListFields() if option.full_name == "google.api.field_behavior"]
     names = [field_behavior_pb2.FieldBehavior.Name(value) for listed in values for value in listed]
     return ", ".join(name.lower().replace("_", " ") for name in names)

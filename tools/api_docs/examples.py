@@ -62,14 +62,14 @@ def grpcurl(service: Service, method: Method) -> str:
 
 
 def python(service: Service, method: Method) -> str:
-    """Returns the imports and the call. It uses the variable `care`, a `CareClient`."""
+    """Returns the imports and the call. The call uses the variable `care`, a `CareClient`."""
     message = request(service, method)
     call = f"response = await care.{STUBS[service.name]}.{method.name}({_expression(message)})"
     return _format("\n".join([*_imports(message), "", call]))
 
 
 def _format(source: str) -> str:
-    """Returns code as `make format` formats it, because that also formats code on the pages."""
+    """Returns code as `make format` formats it, because `make format` also formats the code on the pages."""
     ruff = Path(sysconfig.get_path("scripts")) / "ruff"
     command = [str(ruff), "format", "--quiet", "--stdin-filename=example.py", "-"]
     return subprocess.run(command, cwd=ROOT, input=source, capture_output=True, text=True, check=True).stdout.rstrip()

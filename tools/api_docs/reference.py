@@ -186,7 +186,7 @@ def _enum(enum: Enum, links: Links) -> list[str]:
 
 
 def _reachable_names(contract: Contract) -> set[str]:
-    """Returns the full names of all messages and enums in requests and responses, and those themselves."""
+    """Returns the full names of all requests and responses, and of all messages and enums in them."""
     names: set[str] = set()
     todo = list(contract.request_and_response_names)
     while todo:
@@ -223,9 +223,9 @@ def _errors(contract: Contract, links: Links) -> str:
 
 
 def _common_reasons(enum: Enum, links: Links) -> dict[str, str]:
-    """Returns which methods can return the common reasons, such as `any method that changes data`, by reason.
+    """Returns for each common reason the methods that can return it, such as `any method that changes data`.
 
-    The comment of the enum says it, in sentences of the form "Any method … can return …".
+    The comment of the enum names the methods, in sentences of the form "Any method … can return …".
     """
     scopes: dict[str, str] = {}
     for sentence in " ".join(enum.comment.split()).split(". "):

@@ -8,7 +8,7 @@ It makes one edit at a time. An edit survives if no test and no type check notic
     python -m tools.mutants --list         prints the edits and tries none
     python -m tools.mutants --jobs 2       tries two at a time
 
-Exits with 1 where an edit survived: a test is missing, or too weak. Exits with 2 where an edit or a check is broken.
+Exits with 1 if an edit survived: a test is missing, or too weak. Exits with 2 if an edit or a check is broken.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tools.mutants.running import BrokenBaselineError, Copy, Outcome, check_base
 
 
 def main(argv: list[str] | None = None, edits: Sequence[Edit] = EDITS) -> int:
-    """Runs the command line; returns the exit status."""
+    """Runs the command line. Returns the exit status."""
     parser = argparse.ArgumentParser(prog="tools.mutants", description=(__doc__ or "").partition("\n")[0])
     parser.add_argument("--short", action="store_true", help="try only the few that CI tries")
     parser.add_argument("--only", metavar="TEXT", default="", help="try those whose name contains TEXT")
@@ -50,9 +50,9 @@ def main(argv: list[str] | None = None, edits: Sequence[Edit] = EDITS) -> int:
 
 
 def _try_all(edits: Sequence[Edit], jobs: int) -> int:
-    """Prints the outcome of each edit; returns how many survived."""
+    """Prints the outcome of each edit. Returns how many survived."""
     with ExitStack() as stack:
-        # Left last: after an interrupt, the copies end their checks first, and then the threads end.
+        # The pool is left last: after an interrupt, the copies end their checks first, and then the threads end.
         pool = stack.enter_context(ThreadPoolExecutor(jobs))
         copies: SimpleQueue[Copy] = SimpleQueue()
         for _ in range(jobs):
@@ -82,6 +82,6 @@ def _line(outcome: Outcome) -> str:
 
 
 if __name__ == "__main__":
-    # Ended like by Ctrl-C, so that servers and copies are removed.
+    # SIGTERM ends the program as Ctrl-C does: servers end, and copies are removed.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     sys.exit(main())

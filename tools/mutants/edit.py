@@ -31,10 +31,10 @@ class Edit:
     checks: tuple[str, ...]
     """The checks to run, in order. Each is TYPES, or a test file or a test for pytest."""
     is_short: bool = False
-    """Whether CI tries it too."""
+    """Whether CI tries the edit, too."""
 
     def edited(self, root: Path) -> str:
-        """Returns the text of the file below `root` after the edit. Raises EditError."""
+        """Returns the edited text of the file below `root`. Raises EditError if `old` is not in it exactly once."""
         text = (root / self.path).read_text(encoding="utf-8")
         if (count := text.count(self.old)) != 1:
             raise EditError(f"{self.name}: {self.path} has {self.old!r} {count} times, not once")
@@ -42,7 +42,7 @@ class Edit:
 
     @contextmanager
     def applied(self, root: Path) -> Iterator[None]:
-        """Edits the file below `root`, and restores it at the end. Raises EditError."""
+        """Edits the file below `root`, and restores it at the end. Raises EditError as `edited` does."""
         file = root / self.path
         before, status = file.read_bytes(), file.stat()
         file.write_text(self.edited(root), encoding="utf-8")

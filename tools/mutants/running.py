@@ -43,7 +43,7 @@ class Outcome:
 
     edit: Edit
     noticed_by: str
-    """The test or the place of the type error that noticed the edit; empty where nothing did."""
+    """The test or the place of the type error that noticed the edit. Empty if nothing noticed it."""
     seconds: float
 
     @property
@@ -59,8 +59,8 @@ class Copy:
         self.root = root
         # The installation's own folders come after these on the import path.
         path = os.pathsep.join(str(root / folder) for folder in (".", *_SOURCES))
-        # Python takes cached bytecode for current if the source has the same size and the same time in seconds. An edit
-        # may have both.
+        # Python uses cached bytecode if the source has the same size and the same modification time in seconds. This
+        # can be true after an edit.
         self._environment = dict(os.environ) | {"PYTHONPATH": path, "PYTHONDONTWRITEBYTECODE": "1"}
         self._process: subprocess.Popen[str] | None = None
 
@@ -79,7 +79,7 @@ class Copy:
         return found.group(1) if found else f"{' '.join(what)} ({reason})"
 
     def _run(self, module: str, *arguments: str) -> tuple[int | None, str]:
-        """Returns exit status and output; None as status where the limit was reached."""
+        """Returns the exit status and the output. The status is None if the limit was reached."""
         self._process = process = subprocess.Popen(
             [sys.executable, "-m", module, *arguments],
             cwd=self.root,
@@ -87,7 +87,7 @@ class Copy:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            start_new_session=True,  # so that what the tests started can be ended with them
+            start_new_session=True,  # so that `stop` also ends the processes that the tests start
         )
         try:
             output, _ = process.communicate(timeout=_LIMIT)
@@ -127,7 +127,7 @@ def copied_checkout() -> Iterator[Copy]:
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(source, target)
         if (ROOT / _TYPE_CACHE).is_dir():
-            # The cache is valid for the copy, because copies keep their times. Without it, mypy needs minutes.
+            # The cache is valid for the copy, because copied files keep their times. Without it, mypy needs minutes.
             shutil.copytree(ROOT / _TYPE_CACHE, root / _TYPE_CACHE)
         copy = Copy(root)
         try:
@@ -137,17 +137,17 @@ def copied_checkout() -> Iterator[Copy]:
 
 
 def check_baseline(copy: Copy, edits: Iterable[Edit]) -> None:
-    """Runs the checks of all edits without an edit; raises BrokenBaselineError where one fails."""
+    """Runs the checks of all edits without an edit; raises BrokenBaselineError if one fails."""
     checks = dict.fromkeys(check for edit in edits for check in edit.checks)
     tests = [check for check in checks if check != TYPES]
-    # All tests in one run, which starts PostgreSQL and Temporal only once.
+    # All tests run together, so that PostgreSQL and Temporal start only once.
     for group in ([TYPES] if TYPES in checks else [], tests):
         if group and (failure := copy.check(*group)):
             raise BrokenBaselineError(f"{failure} fails without any edit")
 
 
 def try_edit(copy: Copy, edit: Edit) -> Outcome:
-    """Applies an edit, runs its checks until one fails, and takes the edit back."""
+    """Applies an edit, runs its checks until one fails, and undoes the edit."""
     begin = time.monotonic()
     with edit.applied(copy.root):
         noticed_by = next(filter(None, map(copy.check, edit.checks)), "")

@@ -1,1 +1,1 @@
-"""Takes the screenshots of docs/runbook.md, of tickets that it brings into the situations described there."""
+"""Creates tickets in the situations that docs/runbook.md describes, and takes the screenshots of this page."""

@@ -1,6 +1,6 @@
 """Starts a system and takes the screenshots of docs/runbook.md.
 
-python -m tools.screenshots            writes docs/images, and the time of the examples to docs/runbook.md
+python -m tools.screenshots            writes docs/images, and shifts the times in docs/runbook.md to now
 """
 
 from __future__ import annotations

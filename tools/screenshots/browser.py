@@ -57,7 +57,7 @@ class Ui:
         await link.click()
         await expect(link).to_have_attribute("aria-selected", "true")
         page = self._page.frame_locator("iframe").last if tab == DETAILS else self._page
-        # A regular expression is case-sensitive. The UI's help has the word "timeout", too.
+        # A regular expression is case-sensitive. So "TIMEOUT" does not match the word "timeout" in the UI's help.
         await expect(page.get_by_text(re.compile(re.escape(shows))).first).to_be_visible(timeout=_TIMEOUT)
 
     async def shoot(self, path: Path, until: str) -> None:
@@ -72,7 +72,7 @@ class Ui:
         return box["y"] + box["height"]
 
     def _row(self, prefix: str) -> Locator:
-        # Playwright's selectors would end the expression at a slash.
+        # Slashes are in brackets, because Playwright's selectors would end the expression at a slash.
         pattern = re.compile(f"^{re.escape(prefix)}(/|$)".replace("/", "[/]"))
         return self._page.get_by_role("link", name=pattern).first
 

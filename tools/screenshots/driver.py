@@ -1,4 +1,4 @@
-"""Does to tickets what agents, customers and the review site do, through public interfaces only."""
+"""Acts on tickets as agents, customers and the review site do, only through public interfaces."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _TEXT: Final = "We waited for an hour, and the soup was cold."
 
 
 class TicketDriver:
-    """Acts as the agent alice, who owns every ticket, and as customers and the review site."""
+    """Acts as the agent alice, to whom every ticket is assigned, and as customers and the review site."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class TicketDriver:
         self._http = http
 
     async def name_business(self, locations: Mapping[str, Settings]) -> None:
-        """Sets the names of the organization and its locations, and their settings."""
+        """Sets the names and the settings of the organization and its locations."""
         organization = Organization(name=_PARENT, display_name="Copper Kettle", default_phone_region="GB")
         await self._service.directory.UpdateOrganization(directory.UpdateOrganizationRequest(organization=organization))
         deadlines = PriorityDeadlines(
@@ -77,7 +77,7 @@ class TicketDriver:
         await self._supervisor.settings.UpdateSettings(request)
 
     async def raise_ticket(self, location: str, site_mode: str = "accept") -> Ticket:
-        """Publishes a bad review, creates a ticket for it and takes it. `site_mode` is how the site handles replies."""
+        """Publishes a bad review, creates its ticket, and takes it. `site_mode` says how the site handles replies."""
         now = datetime.now(UTC)
         external_id = f"{location}-{now:%H%M%S%f}"
         review = GoogleReview(

@@ -87,7 +87,7 @@ async def _terminate(client: Client, ticket: Ticket) -> None:
 
 
 async def _wake(client: Client, ticket: Ticket) -> None:
-    """Starts the ticket's workflow with signal-with-start, as docs/operating.md says for a terminated workflow."""
+    """Starts the ticket's terminated workflow again at once. The service does so only after a while."""
     await client.start_workflow(
         workflow_names.TICKET_WORKFLOW,
         TicketWorkflowInput(ticket=ticket.name),
@@ -107,7 +107,7 @@ async def _start_without_ticket(client: Client) -> None:
 
 
 async def _run_on(client: Client, driver: TicketDriver, task_queue: str) -> None:
-    """Runs the recovery of a new ticket again, on another task queue."""
+    """Waits for the end of a new ticket's recovery, and then starts its workflow again on another task queue."""
     recovery = await driver.send_form(await driver.raise_ticket("soho", "refuse_links"), "REFUSED")
     await _wait_for_workflow(client, f'WorkflowId="{_workflow_id(recovery)}" AND ExecutionStatus="Completed"')
     await _start(client, ContactRecoveryInput(recovery=recovery), task_queue)

@@ -1,1 +1,1 @@
-"""The invented reviews of the demo, in the JSON format of the Google Business Profile API."""
+"""The invented reviews of the demo, and the parser of their format: the JSON of the Google Business Profile API."""

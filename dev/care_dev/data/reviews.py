@@ -24,7 +24,7 @@ _CONFIG: Final = ConfigDict(alias_generator=to_camel, extra="ignore", populate_b
 
 
 class ReviewsInvalid(ValueError):
-    """The input is not a valid list of reviews. The message is one line and names the index and the field."""
+    """The input is not a valid list of reviews. The message is one line and names the file or the invalid place."""
 
 
 class StarRating(StrEnum):
@@ -76,7 +76,7 @@ class GoogleReview:
     create_time: Time
     """When the review was written, in UTC."""
     update_time: Time
-    """When the review was last edited, in UTC. Equals `create_time` if it never was."""
+    """When the review was last edited, in UTC. Equals `create_time` if the review was never edited."""
     reviewer: Reviewer = Reviewer()
     comment: str = ""
     """The text; empty if the author left only stars."""

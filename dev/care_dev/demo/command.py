@@ -25,7 +25,7 @@ from care_dev.stack.stack import Stack, start
 
 
 def demo(home: Path, first_port: int | None, reviews: Path | None, console: Console, *, keep: bool) -> None:
-    """Runs the demo. With `keep`, a stack that it started runs until a signal. Raises StackError on failure."""
+    """Runs the demo. With `keep`, a stack that the demo started runs until a signal. Raises StackError on failure."""
     try:
         demo_reviews = load_reviews(reviews)
     except ReviewsInvalid as error:

@@ -55,7 +55,7 @@ async def has_form_link(http: httpx.AsyncClient, reply: str, web: str) -> bool:
 async def submit_form(http: httpx.AsyncClient, link: str, values: dict[str, str]) -> str:
     """Opens the form, fills in `values` and submits it. Returns the URL of the confirmation page.
 
-    Raises StackError if the page has no form or the form is refused, and httpx.HTTPError.
+    Raises StackError if the page has no form or the form is refused, and httpx.HTTPError if another request fails.
     """
     form = _parse((await http.get(link)).raise_for_status().text)
     if form.action is None:

@@ -138,7 +138,7 @@ class Walkthrough:
         )
 
     async def _choose_review(self, ingested: Sequence[Review]) -> Review:
-        """Returns the first one-star review with a text and no open ticket, else the first review without a ticket."""
+        """Returns the first one-star review with a text and no open ticket, or the first review without a ticket."""
         for review in (review for review in ingested if review.stars == 1 and review.text):
             if not review.ticket:
                 return review

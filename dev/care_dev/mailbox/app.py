@@ -1,4 +1,4 @@
-"""Builds the mailbox's web application, which runs its SMTP server too."""
+"""Builds the mailbox's web application, which also runs the SMTP server."""
 
 import socket
 from collections.abc import AsyncIterator

@@ -32,11 +32,11 @@ class Endpoints:
         self._templates = Jinja2Templates(env=environment)
 
     def bind(self, app: Starlette) -> None:
-        """Gives the templates `path_for`, which returns paths of `app` that no Host header changes."""
+        """Adds `path_for` to the templates. It returns a path of `app`, without a host from the Host header."""
         self._templates.env.globals["path_for"] = app.url_path_for
 
     async def list_emails(self, request: Request) -> Response:
-        """Shows all emails, or those for the address in the query parameter `to`."""
+        """Shows all emails, or those for the address in the query parameter `to`; at most `LISTED_EMAILS`."""
         recipient = request.query_params.get("to") or None
         context = {"list": self._store.list_emails(recipient), "recipient": recipient}
         return self._templates.TemplateResponse(request, "emails.html", context)
@@ -51,7 +51,7 @@ class Endpoints:
         return RedirectResponse(request.app.url_path_for("list_emails"), status_code=HTTPStatus.SEE_OTHER)
 
     async def list_json(self, request: Request) -> Response:
-        """Returns all emails, or those for the address in the query parameter `to`, newest first."""
+        """Returns the emails that `list_emails` shows, as JSON."""
         found = self._store.list_emails(request.query_params.get("to") or None)
         return JSONResponse({"emails": [_json(email) for email in found.emails], "totalSize": found.total})
 
@@ -67,7 +67,7 @@ class Endpoints:
         return Response(content, media_type="text/plain; charset=utf-8")
 
     async def handle_not_found(self, request: Request, error: Exception) -> Response:
-        """Answers a request for an unknown path or email: with JSON below `/v1/`, else with a page."""
+        """Returns the response for an unknown path or email: JSON below `/v1/`, and a page elsewhere."""
         del error
         if request.url.path.startswith("/v1/"):
             body = {"code": 404, "status": "NOT_FOUND", "message": "There is no such email; GET /v1/emails lists them."}

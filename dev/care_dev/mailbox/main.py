@@ -16,13 +16,14 @@ from care_roles.http_server import HttpServer
 _log = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS: Final = 5
-"""How long running requests may take to end."""
+"""How long running requests may take to end when the process stops."""
 
 
 def run(address: str, smtp_address: str, folder: Path) -> None:
     """Shows the emails in `folder` on `address`, and accepts new ones on `smtp_address`, until SIGTERM or SIGINT.
 
-    Must be called in the main thread. Creates the folder if it is missing. Raises CannotStart.
+    Must be called in the main thread. Creates the folder if it is missing. Raises CannotStart if
+    an address or the folder cannot be used.
     """
     with closing(listen(address)) as listener, closing(listen(smtp_address)) as smtp_listener:
         config = uvicorn.Config(
@@ -32,8 +33,8 @@ def run(address: str, smtp_address: str, folder: Path) -> None:
             lifespan="on",
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        # After its graceful shutdown, uvicorn raises the signal again. As a KeyboardInterrupt it is caught below, and
-        # the sockets are closed.
+        # After its graceful shutdown, uvicorn raises the signal again. This handler turns it into a KeyboardInterrupt,
+        # which is caught below. Then the sockets are closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         logging.getLogger("mail.log").setLevel(logging.WARNING)  # aiosmtpd logs every address
         _log.info(

@@ -12,13 +12,13 @@ from care_dev.mailbox.store import EmailStore
 
 
 class Handler:
-    """Stores incoming emails. aiosmtpd calls it and defines the method's name."""
+    """Stores incoming emails. aiosmtpd calls the method and defines its name."""
 
     def __init__(self, store: EmailStore) -> None:
         self._store = store
 
     async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
-        """Stores an email and returns the SMTP reply, which promises that it is on the disk."""
+        """Stores an email and returns the SMTP reply, which promises that the email is on the disk."""
         del server, session
         content = envelope.content
         self._store.add(content.encode() if isinstance(content, str) else content or b"", envelope.rcpt_tos)

@@ -1,4 +1,4 @@
-"""Stores each email as a file in a maildir. Each file is written atomically, so it survives a kill of the process."""
+"""Stores each email as a file in a maildir. Writes are atomic: a kill of the process leaves no partial email."""
 
 import re
 from contextlib import suppress
@@ -16,7 +16,7 @@ from tempfile import TemporaryFile
 from typing import Final
 
 LISTED_EMAILS: Final = 200
-"""The most emails that one page shows."""
+"""The most emails that one list contains."""
 
 _RECIPIENT: Final = "Delivered-To"
 """The header in which the store keeps the recipients of the SMTP envelope, which may differ from `To`."""
@@ -38,7 +38,7 @@ class Email:
     """A parsed email."""
 
     id: str
-    """The name of its file in the store."""
+    """The name of the email's file in the store."""
     receive_time: datetime
     recipients: list[str]
     """The addresses in the SMTP envelope."""
@@ -134,9 +134,9 @@ def _parse(key: str, content: bytes) -> Email:
 
 
 def _headers(message: EmailMessage, name: str) -> list[str]:
-    """Returns the values of a header undecoded, each on one line.
+    """Returns the values of a header, not decoded, each on one line.
 
-    The parser would decode them too, but leaves spaces within words that were encoded in two pieces.
+    `_decoded` decodes them. Python's parser would leave spaces in a word that is encoded in two pieces.
     """
     return [" ".join(str(value).splitlines()) for key, value in message.raw_items() if key.lower() == name.lower()]
 
@@ -162,8 +162,8 @@ def _part(message: EmailMessage, kind: str) -> str:
 
 
 def _decoded(value: str) -> str:
-    """Returns a decoded header value (RFC 2047). A value that is encoded wrongly is returned unchanged."""
+    """Returns a header value, decoded (RFC 2047) and on one line. A value with an invalid encoding is not decoded."""
     with suppress(LookupError, ValueError, HeaderParseError):
         value = str(make_header(decode_header(value)))
-    # The parser keeps bytes above 127 as surrogates; they are UTF-8 (RFC 6532).
+    # The parser represents bytes above 127 as surrogates. These bytes are UTF-8 (RFC 6532).
     return " ".join(value.encode("utf-8", "surrogateescape").decode("utf-8", "replace").split())

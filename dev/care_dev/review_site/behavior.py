@@ -21,7 +21,7 @@ class Mode(StrEnum):
     REFUSE_LINKS = "refuse_links"
     """A reply that contains a link is refused; others are accepted."""
     DOWN = "down"
-    """Every request, including reads, is answered with HTTP status 503."""
+    """Every request, even a read, fails with HTTP status 503."""
     SLOW = "slow"
     """A write takes effect after the delay, even if the client has disconnected by then."""
     INHERIT = "inherit"

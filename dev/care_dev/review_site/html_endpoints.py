@@ -33,7 +33,7 @@ _MODE_LABELS: Final = {
 
 
 class HtmlEndpoints:
-    """Serves the pages for one store, and the requests of their forms."""
+    """Serves the pages of one store, and handles the forms on them."""
 
     def __init__(self, store: ReviewStore) -> None:
         self._store = store
@@ -52,7 +52,7 @@ class HtmlEndpoints:
         self._templates = Jinja2Templates(env=environment)
 
     def bind(self, app: Starlette) -> None:
-        """Gives the templates `path_for`, which returns paths of `app` that no Host header changes."""
+        """Adds `path_for` to the templates. It returns a path of `app`, without a host from the Host header."""
         self._templates.env.globals["path_for"] = app.url_path_for
 
     async def list_reviews(self, request: Request) -> Response:
@@ -85,19 +85,19 @@ class HtmlEndpoints:
         return self._templates.TemplateResponse(request, "review.html", context)
 
     async def set_behavior(self, request: Request) -> Response:
-        """Sets how the site behaves for all reviews, from the form of the list."""
+        """Handles the form on the list: sets how the site behaves for all reviews."""
         await self._change_behavior(request, "", "")
         return RedirectResponse(request.app.url_path_for("list_reviews"), status_code=HTTPStatus.SEE_OTHER)
 
     async def set_review_behavior(self, request: Request) -> Response:
-        """Sets how the site behaves for one review, from the form of its page."""
+        """Handles the form on a review's page: sets how the site behaves for this review."""
         await self._change_behavior(request, **request.path_params)
         return RedirectResponse(
             request.app.url_path_for("show_review", **request.path_params), status_code=HTTPStatus.SEE_OTHER
         )
 
     async def take_down(self, request: Request) -> Response:
-        """Removes the reply as moderation does, if there still is one, for the button of the review's page."""
+        """Handles the button on a review's page: removes the reply as moderation does, if there still is one."""
         review = self._store.get_review(**request.path_params)
         if review is None:
             raise HTTPException(HTTPStatus.NOT_FOUND)
@@ -133,7 +133,7 @@ def _author(review: Review) -> str:
 
 
 def _initial(review: Review) -> str:
-    """Returns the first letter of the author's name, or an empty string if it has none or is anonymous."""
+    """Returns the first letter of the author's name. Empty if the name has no letter or the author is anonymous."""
     letters = "" if review.is_anonymous else review.display_name
     return next((letter.upper() for letter in letters if letter.isalpha()), "")
 

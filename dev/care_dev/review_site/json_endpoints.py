@@ -36,8 +36,9 @@ _BEHAVIOR_CHANGE: Final = TypeAdapter(BehaviorChange)
 class JsonEndpoints:
     """The JSON endpoints for one store.
 
-    Requests for the reply to one review run one after the other, in the order of their arrival. So a slow write cannot
-    overwrite a later one, and a read that arrives after a write returns its result.
+    Requests that read, write or delete the reply to one review run one after the other, in the order of their arrival.
+    So a slow write cannot overwrite a later one, and a read that arrives after a write returns that write's result.
+    `take_down` does not wait for the other requests.
     """
 
     def __init__(self, store: ReviewStore) -> None:
@@ -45,7 +46,7 @@ class JsonEndpoints:
         self._locks: WeakValueDictionary[tuple[str, str], asyncio.Lock] = WeakValueDictionary()
 
     async def put_reviews(self, request: Request) -> Response:
-        """Adds or updates reviews of an organization, which the body has in the API's JSON format."""
+        """Adds or updates reviews of an organization. The body contains the reviews in the API's JSON format."""
         try:
             reviews = parse_reviews(await request.body())
         except ReviewsInvalid as error:
@@ -69,7 +70,8 @@ class JsonEndpoints:
     async def put_reply(self, request: Request) -> Response:
         """Makes the comment the review's reply. A review has one reply; a later one replaces it.
 
-        A request with a known `Idempotency-Key` changes nothing and gets the first request's response.
+        A request with a known `Idempotency-Key` and the same comment changes nothing, and gets the first request's
+        response. With another comment, the request is refused.
         """
         organization, external_id = _scope(request)
         key = request.headers.get("Idempotency-Key")
@@ -101,7 +103,7 @@ class JsonEndpoints:
             return JSONResponse({})
 
     async def get_history(self, request: Request) -> Response:
-        """Returns the history of the reply, oldest first, and how often it was written. For developers."""
+        """Returns the history of the reply, oldest first, and how many times it was written. For developers."""
         organization, external_id = _scope(request)
         self._review(organization, external_id)
         events = self._store.list_events(organization, external_id)

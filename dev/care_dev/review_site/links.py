@@ -8,7 +8,7 @@ from markupsafe import Markup, escape
 
 # Only the ASCII characters of RFC 3986 belong to a URL. So a URL ends where Japanese or Arabic text follows without a
 # space, and no character that changes the reading direction can disguise a link. A host with a letter outside ASCII
-# stays text, because the part before that letter would be another host.
+# stays text, because the part before that letter would name a different host.
 _URL: Final = re.compile(
     r"(?ai:https?)://(?:[A-Za-z0-9][A-Za-z0-9.-]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?"
     r"(?:[/?#][A-Za-z0-9_.~:/?#@!$&'()*+,;=%\[\]-]*|(?!\w))"
@@ -24,7 +24,7 @@ def contains_link(text: str) -> bool:
 
 def linkify(text: str) -> Markup:
     """Returns `text` as escaped HTML, with a link for each http or https URL."""
-    # dir: a URL reads from left to right, also within Arabic or Hebrew text.
+    # dir: a URL reads from left to right, even within Arabic or Hebrew text.
     link = Markup('<a href="{0}" rel="nofollow noreferrer" dir="ltr">{0}</a>')
     return Markup("").join(escape(before) + (link.format(url) if url else "") for before, url in _pieces(text))
 

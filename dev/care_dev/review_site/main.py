@@ -17,13 +17,14 @@ from care_roles.http_server import HttpServer
 _log = logging.getLogger(__name__)
 
 _SHUTDOWN_SECONDS: Final = 5
-"""How long running requests may take to end. A slow write that needs longer is lost, as in a crash."""
+"""How long running requests may take to end when the process stops. A slow write that needs longer is lost."""
 
 
 def run(address: str, database: Path) -> None:
     """Serves the site on `address` (`host:port`) with the data in the file `database`, until SIGTERM or SIGINT.
 
-    Must be called in the main thread. Creates the file and its folder if they are missing. Raises CannotStart.
+    Must be called in the main thread. Creates the file and its folder if they are missing. Raises
+    CannotStart if the address or the file cannot be used.
     """
     with closing(listen(address)) as listener, closing(_open(database)) as store:
         config = uvicorn.Config(
@@ -33,8 +34,8 @@ def run(address: str, database: Path) -> None:
             lifespan="off",
             timeout_graceful_shutdown=_SHUTDOWN_SECONDS,
         )
-        # After its graceful shutdown, uvicorn raises the signal again. As a KeyboardInterrupt it is caught below, and
-        # the socket and the store are closed.
+        # After its graceful shutdown, uvicorn raises the signal again. This handler turns it into a KeyboardInterrupt,
+        # which is caught below. Then the socket and the store are closed.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
         _log.info("The local review site listens on http://%s/", bound_address(listener))
         with suppress(KeyboardInterrupt):

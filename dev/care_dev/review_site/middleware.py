@@ -45,7 +45,7 @@ class RawPath:
 
 
 class SafeHeaders:
-    """Adds headers that keep a page from loading or running anything external, and responses out of caches."""
+    """Adds response headers: a page cannot load or run anything external, and no response is cached by default."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -64,9 +64,9 @@ class SafeHeaders:
 
 
 class SameSiteWrites:
-    """Refuses writes that a browser sends for a page of another site, by its `Sec-Fetch-Site` header (Fetch Metadata).
+    """Refuses a write if its `Sec-Fetch-Site` header (Fetch Metadata) says that a page of another origin sent it.
 
-    Clients without the header pass.
+    A request without the header passes.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -65,7 +65,7 @@ class Review:
 
 @dataclass(frozen=True, slots=True)
 class ReplyEvent:
-    """A change to a reply. `comment` is the text of a PUT, else None."""
+    """A change to a reply. `comment` is the text of a PUT, and None otherwise."""
 
     kind: EventKind
     comment: str | None
@@ -107,7 +107,7 @@ class ReviewStore:
     """
 
     def __init__(self, database: Path) -> None:
-        """Opens or creates the file `database`, whose folder must exist. Raises sqlite3.Error."""
+        """Opens or creates the file `database`, whose folder must exist. Raises sqlite3.Error if it cannot be used."""
         self._connection = sqlite3.connect(database, isolation_level=None)
         self._connection.row_factory = sqlite3.Row
         self._connection.execute("PRAGMA busy_timeout = 5000")
@@ -211,7 +211,7 @@ class ReviewStore:
         return [_event(row) for row in rows]
 
     def set_behavior(self, organization: str, external_id: str, behavior: Behavior | None) -> None:
-        """Stores `behavior` for a scope, or removes it if it is None. An empty string means all."""
+        """Sets the behavior of a scope, or removes it if `behavior` is None. An empty organization or id means all."""
         if behavior is None:
             self._connection.execute(
                 "DELETE FROM behavior WHERE organization = ? AND external_id = ?", (organization, external_id)

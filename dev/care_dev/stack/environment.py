@@ -26,14 +26,14 @@ _PASSED_ON: Final[Mapping[str, frozenset[str]]] = {
     "review-site": frozenset(),
     "mailbox": frozenset(),
 }
-"""The variables of each role that a developer may set. The stack does not depend on them."""
+"""The variables that a developer may set for each role. The stack sets none of them itself."""
 
 _TRACING: Final = "OTEL_"
-"""The prefix of OpenTelemetry's variables, which every role that records traces reads."""
+"""The prefix of OpenTelemetry's variables. The roles that record traces read them."""
 
 
 def settings(home: Path, ports: Ports, database_url: str) -> dict[str, dict[str, str]]:
-    """Returns the CARE_* and TEMPORAL_* variables of each role, by the name of its command. They contain keys."""
+    """Returns the CARE_* and TEMPORAL_* variables of each role, by the name of its command. The values contain keys."""
     keys = secrets.load(home)
     service = {"CARE_SERVICE_ADDRESS": f"{HOST}:{ports.grpc}"}
     temporal_client = {
@@ -81,7 +81,8 @@ def task_queue() -> str:
 def require_known() -> None:
     """Raises StackError for a CARE_* variable that no role knows, because it may be misspelt.
 
-    Also raises it for CARE_ENVIRONMENT=production, because a stack's keys and its plaintext are for development only.
+    Also raises StackError for a CARE_ENVIRONMENT other than `development`, because a stack's keys and its plaintext are
+    for development only.
     """
     from care_roles.environment import PREFIX, VARIABLES
 

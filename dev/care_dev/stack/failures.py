@@ -39,10 +39,10 @@ _KNOWN: Final = (
 """Patterns of error messages (SQLite, PostgreSQL, Go, Python; case-insensitive), each with the explanation to show."""
 
 _OWN_LINE: Final = re.compile(r"care(?: [a-z-]+)?: (.+?)\.?")
-"""A configuration error of one of Care's roles. Its message already says what to do."""
+"""A line with a configuration error of one of Care's roles. The message already says what to do."""
 
 _ERROR_LINE: Final = re.compile(r".*\b(fatal|panic|error|detail|hint):\s+(.+?)\.?", re.IGNORECASE)
-"""The error marks of PostgreSQL, its programs and Temporal. If a line has several, the last one gives the cause."""
+"""A line with an error mark of PostgreSQL, its programs or Temporal. Of several marks, the last one gives the cause."""
 
 
 def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
@@ -58,7 +58,7 @@ def explain(lines: Sequence[str], data: Path | None = None) -> str | None:
 
 
 def explain_silence(log: Path) -> str | None:
-    """Returns the reason if a program could not even write its log; None if it could."""
+    """Returns the reason why a program wrote nothing to `log`: the disk is full. None if it is not full."""
     return _DISK_FULL if shutil.disk_usage(log).free < _FULL else None
 
 

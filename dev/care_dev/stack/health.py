@@ -111,7 +111,7 @@ async def grpc_serving(address: str, *, service: str = "", deadline: float = DEA
 
 
 async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
-    """Waits until GET `url` answers with a 2xx status."""
+    """Waits until GET `url` returns a 2xx status."""
     import httpx
 
     async with httpx.AsyncClient(trust_env=False, timeout=_ATTEMPT) as client:
@@ -130,9 +130,9 @@ async def http_ok(url: str, *, deadline: float = DEADLINE) -> None:
 async def _until_grpc(address: str, check: Callable[[grpc.Channel], None], problem: str, deadline: float) -> None:
     """Works like `_until`, with blocking calls on one channel in a thread.
 
-    An asynchronous channel needs the only event loop of its process, but this process may have a second one. Temporal's
-    client does not fit either: if its connection attempt is cancelled, as by Ctrl-C during the start, the process may
-    hang at its exit.
+    Asynchronous channels of gRPC work with one event loop per process only, but this process may have a second one.
+    Temporal's client does not fit either: if its connection attempt is cancelled, as by Ctrl-C during the start, the
+    process may hang at its exit.
     """
     import grpc
 

@@ -21,7 +21,7 @@ _LOCK: Final = "stack.lock"
 _STATE: Final = "stack.json"
 
 _PROBE_PATIENCE: Final = 0.5
-"""How long to retry taking the lock, in seconds. A process that only checks whether it is held takes it briefly."""
+"""How many seconds to retry taking the lock. `is_held`, called in another process, may hold the lock for a moment."""
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class State:
     """A healthy stack, as published for other programs."""
 
     pid: int
-    """The process that owns it."""
+    """The id of the process that runs the stack."""
     ports: Ports
 
 
@@ -52,7 +52,7 @@ def hold(home: Path) -> Iterator[Path]:
         with convert_os_errors(home):
             lock.truncate(0)
             lock.write(f"{os.getpid()}\n".encode("ascii"))
-            # A stack that was killed left its file behind.
+            # A stack that was killed leaves its state behind.
             (home / _STATE).unlink(missing_ok=True)
         try:
             yield home.absolute()
@@ -87,7 +87,7 @@ def is_held(home: Path) -> bool:
 
 
 def _locked(descriptor: int) -> bool:
-    """Tries to take the lock, and tells whether it succeeded. Closing the file releases it."""
+    """Tries to take the lock, and tells whether it succeeded. Closing the file releases the lock."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

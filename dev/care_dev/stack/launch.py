@@ -1,8 +1,8 @@
 """Starts a program that ends with its parent, under another account if requested: `python launch.py …`.
 
-The parent runs the result of `command(…)`. This file then runs as a separate program in the new process, makes its
-settings, and replaces itself by the requested program. A parent with threads can't safely do this between fork and exec
-(`subprocess`'s `preexec_fn`). The file imports only the standard library and starts in about twenty milliseconds.
+The parent runs the result of `command(…)`. This file then runs as a program in the new process, changes the settings of
+the process, and replaces itself with the requested program. A parent with threads can't safely do this between fork and
+exec (`subprocess`'s `preexec_fn`). The file imports only the standard library, and starts in about twenty milliseconds.
 """
 
 from __future__ import annotations
@@ -86,7 +86,7 @@ def _become(uid: int, gid: int) -> None:
         _prctl(_PR_SET_NO_NEW_PRIVS, 1)
         # With this, access(2) respects the capability. PostgreSQL's programs use access(2) to find each other.
         _prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP)
-        # If the kernel refuses that, the change of account would drop the capability.
+        # If the kernel refuses the securebits, this keeps the capability during the change of account.
         _prctl(_PR_SET_KEEPCAPS, 1)
     os.setgroups([])
     os.setgid(gid)
@@ -98,7 +98,7 @@ def _become(uid: int, gid: int) -> None:
 def _keep_file_access() -> None:
     """Keeps CAP_DAC_OVERRIDE, and no other capability, across exec with the ambient set (capabilities(7)).
 
-    If the kernel refuses it, the program has no capability at all and needs ordinary permissions.
+    If the kernel refuses this, the program has no capability at all, and needs ordinary permissions.
     """
     import ctypes
 

@@ -51,7 +51,7 @@ class Ports:
 
     @classmethod
     def plan(cls, first_port: int | None) -> Ports:
-        """Returns `first_port` and the ten ports after it, or with None each part's usual port.
+        """Returns `first_port` and the ten ports after it, or each part's usual port if `first_port` is None.
 
         Raises StackError if the range would leave 1 to 65535. Does not check whether the ports are free.
         """
@@ -82,7 +82,7 @@ class Ports:
         return asdict(self)
 
     def require_free(self) -> None:
-        """Raises StackError for the first port that something else listens on. The message says which part needs it."""
+        """Raises StackError for the first port that cannot be used. The message says which part needs it."""
         for name, purpose in _PURPOSES.items():
             port = self.as_dict()[name]
             if port:

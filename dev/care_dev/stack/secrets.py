@@ -1,4 +1,7 @@
-"""The development secrets of a home folder, made once and stored in `secrets.json`. They sign bearer tokens."""
+"""The development secrets of a home folder, made once and stored in `secrets.json`.
+
+One key signs bearer tokens, and one signs the links for customers.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ _LEAST_BYTES: Final = 32
 """The minimum for HS256."""
 
 _LINK_KEY_ID: Final = "dev"
-"""A service in production refuses keys whose ids start with this."""
+"""In production, the service refuses link keys whose id starts with `dev`."""
 
 
 class Role(StrEnum):
@@ -70,7 +73,7 @@ class Secrets:
 def load(home: Path) -> Secrets:
     """Reads the secrets of `home`. The first caller creates them with mode 0600; concurrent first calls are safe.
 
-    Raises StackError if the file exists but has other content.
+    Raises StackError if the file cannot be read or written, or is damaged.
     """
     path = home / "secrets.json"
     try:
@@ -100,7 +103,8 @@ def mint(
 
     `agent` is the claim `sub`; services and workers have a default. `name` defaults to `agent`. Without `org`, a
     service or worker token is valid for all organizations. `acting_service` is the service that calls on the bearer's
-    behalf (RFC 8693, section 4.1). Raises StackError for a person without agent or organization.
+    behalf (RFC 8693, section 4.1). Raises StackError for a person without agent or organization, and for an id with a
+    slash.
     """
     claims = _claims(org, agent, role, name, lifetime, acting_service)
     return _encode(claims, load(home).token_key_bytes)
@@ -130,7 +134,7 @@ def sign(
 
 
 def _encode(claims: Mapping[str, object], key: bytes) -> str:
-    # The CLI imports this module for every role, and PyJWT takes 11 MB.
+    # Imported only here, because the CLI imports this module for every role, and PyJWT takes 11 MB of memory.
     import jwt
 
     return jwt.encode(dict(claims), key, algorithm="HS256")
@@ -176,7 +180,7 @@ def _create(path: Path) -> None:
     fresh = Secrets(token_key=fresh_key(), link_key=fresh_key())
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # Unlike a rename, a link never replaces keys that another process has made in the meantime.
+        # Unlike a rename, a hard link never replaces keys that another process has made in the meantime.
         text = json.dumps(asdict(fresh), indent=2) + "\n"
         with _private_file(path.parent, text) as temporary, suppress(FileExistsError):
             path.hardlink_to(temporary)

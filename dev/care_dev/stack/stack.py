@@ -54,7 +54,7 @@ class Stack:
     home: Path
     ports: Ports
     pid: int
-    """The process that owns it."""
+    """The id of the process that runs the stack."""
     _close: Callable[[], None] | None = field(default=None, repr=False, compare=False)
 
     @classmethod
@@ -65,7 +65,7 @@ class Stack:
 
     @property
     def urls(self) -> Urls:
-        """The addresses of its parts."""
+        """The addresses of the stack's parts."""
         return Urls(
             grpc=f"{HOST}:{self.ports.grpc}",
             web=f"http://{HOST}:{self.ports.web}",
@@ -92,9 +92,10 @@ class Stack:
         return secrets.mint(self.home, org, agent, role)
 
     def stop(self) -> None:
-        """Stops all parts and waits until they have ended, also for a stack of another process.
+        """Stops all parts and waits until they have ended, even if another process runs the stack.
 
-        Raises StackError within the block of `running`: leaving the block stops the stack.
+        Raises StackError within the block of `running`, because the end of the block stops the stack. Also raises
+        StackError if another process does not stop the stack in time.
         """
         if self._close:
             self._close()
@@ -113,7 +114,7 @@ class Stack:
 async def running(home: Path, first_port: int | None = None, reporter: Reporter | None = None) -> AsyncIterator[Stack]:
     """Runs a stack with all its data below `home` until the end of the block.
 
-    The block begins when all parts are healthy.     If the start fails, stops everything and raises StackError.
+    The block begins when all parts are healthy. If the start fails, stops everything and raises StackError.
     """
     environment.require_known()
     ports = Ports.plan(first_port)
@@ -206,7 +207,7 @@ def _role(
     *options: str,
     data: Path | None = None,
 ) -> Part:
-    """Returns the part for a role. It runs with this process's Python and installation, not with code in `.`."""
+    """Returns the part for a role. The part runs this installation with this Python, without code from `.`."""
     return Part(
         name=command,
         title=title,

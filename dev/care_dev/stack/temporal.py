@@ -25,7 +25,7 @@ class TemporalServer:
     """How to reach a running dev server."""
 
     address: str
-    """host:port of its gRPC API, as `temporalio.client.Client.connect` takes it."""
+    """host:port of the server's gRPC API, for `temporalio.client.Client.connect`."""
     ui_url: str
     namespace: str = NAMESPACE
 
@@ -65,7 +65,7 @@ def part(
             *("--metrics-port", str(metrics_port)),
             *("--namespace", NAMESPACE),
             *(option for name, kind in attributes.items() for option in ("--search-attribute", f"{name}={kind}")),
-            # The check would call the vendor's site from the developer's browser.
+            # Without this, the UI would load news from the vendor's site into the developer's browser.
             "--ui-disable-news-fetch",
         ],
         healthy=healthy,

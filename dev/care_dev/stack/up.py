@@ -1,4 +1,4 @@
-"""The command `care up`: runs a stack in the foreground until Ctrl-C or SIGTERM."""
+"""The command `care up`: runs a stack in the foreground until Ctrl-C, SIGTERM or SIGHUP."""
 
 from __future__ import annotations
 

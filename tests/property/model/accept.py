@@ -1,10 +1,10 @@
-"""The model's entry point: checks whether the outcome of an action follows the rules of DESIGN section 3.
+"""The model's entry point: checks whether the outcome of an action follows the rules of the design.
 
-The model is as small as possible: plain Python, written from the design alone. It shares no code and no table with the
-service. A ticket is a value in memory (`tickets`, `state`), and a request is an `Action`. `accept` compares the
-outcome with the refusals (`refusals`) and applies the action to the model (`team`, `customer`, `worker`). The rules
-leave some values open: ids, and when the worker gets a step. The model takes these from the outcome and checks that
-they are allowed.
+The model is as small as possible: plain Python, written from the design alone, which is not in this repository. It
+shares no code and no table with the service. A ticket is a value in memory (`tickets`, `state`), and a request is an
+`Action`. `accept` compares the outcome with the refusals (`refusals`), and applies the action to the model (`team`,
+`customer`, `worker`). The rules leave some values open: ids, and when the worker gets a step. The model takes these
+from the outcome, and checks that they are allowed.
 """
 
 from __future__ import annotations

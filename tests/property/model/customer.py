@@ -30,7 +30,7 @@ def submit_contact(model: Model, action: Action) -> bool:
 
 
 def open_chat(model: Model, action: Action, outcome: Outcome) -> None:
-    """Checks the messages that the chat shows. The first time, this verifies the contact."""
+    """Applies GetChat: checks the shown messages. The first call verifies the contact, unless the ticket is CLOSED."""
     recovery = model.recovery(action)
     ticket, contact = recovery.ticket, recovery.contact
     said = tuple(each.text for each in ticket.thread if each.contact is contact and each.recovery is None)

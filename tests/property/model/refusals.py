@@ -1,4 +1,4 @@
-"""The refusals of the model: the reason why the service must refuse an action, by the order of refusals."""
+"""The refusals of the model: the first reason for which the service must refuse an action."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def form_state(model: Model, recovery: Recovery) -> str:
 
 
 def role_refusal(action: Action) -> str:
-    """Returns ROLE_NOT_ALLOWED if the caller's role may not call the method, else an empty string."""
+    """Returns ROLE_NOT_ALLOWED if the caller's role may not call the method, and an empty string otherwise."""
     if action.method in BY_LINK:
         return ""
     if action.method in REPORTS or action.method == "BeginPosting":

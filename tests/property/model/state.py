@@ -69,7 +69,7 @@ class Model:
         return next((each for each in self.tickets[action.ticket].contacts if each.id == action.text), None)
 
     def kept_response(self, action: Action) -> KeptResponse | None:
-        """Returns the response that an earlier request with the same key left, or None if there is none any more."""
+        """Returns the response that an earlier request with the same key left, or None if none is kept."""
         kept = self.kept.get(action.key) if action.request_id else None
         return kept if kept is not None and self.now - kept.time < ANSWERS_KEPT else None
 
@@ -81,7 +81,7 @@ class Model:
         ticket.log.append(LogEntry(kind, actor_kind, actor, action.request_id, recovery, self.now))
 
     def move(self, recovery: Recovery, state: str) -> None:
-        """Moves a recovery to another state, and sets or clears its end time."""
+        """Changes the state of a recovery, and sets or clears its end time."""
         recovery.state = state
         if state not in AWAITED:
             recovery.wakes += 1
@@ -103,7 +103,7 @@ class Model:
         return recovery
 
     def bind(self, recovery: Recovery, name: str) -> str:
-        """Returns the name of a recovery. If it is unknown, sets it to `name`, unless another has that name."""
+        """Returns the name of a recovery. If it has none, first sets `name`, unless another recovery has that name."""
         taken = {each.name for ticket in self.tickets for each in ticket.recoveries}
         if not recovery.name and name not in taken:
             recovery.name = name

@@ -10,7 +10,7 @@ from tests.property.model.state import Model
 from tests.property.model.tickets import STATUS_COMMANDS, Recovery, ThreadMessage, Ticket
 
 FORM_LIFETIME: Final = timedelta(days=30)
-"""How long a form takes answers after it was sent."""
+"""How long a form accepts submissions after it was sent."""
 
 
 def execute_command(model: Model, action: Action, outcome: Outcome) -> bool:

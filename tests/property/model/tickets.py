@@ -9,7 +9,7 @@ from typing import Final
 FORM_LIVE: Final = ("FORM_REQUESTED", "AWAITING_CONTACT")
 LIVE: Final = (*FORM_LIVE, "CONTACT_RECEIVED", "CHAT_UNLOCKED")
 AWAITED: Final = ("AWAITING_CONTACT", "CHAT_UNLOCKED")
-"""States that only the workflow's own reports reach. Until then it does not sleep, so these reports need no wake."""
+"""States that only reports of the workflow set. The workflow does not sleep before them, so they need no wake."""
 HANDED_OUT: Final = ("POSTING", "RETRACTING")
 WAS_PUBLIC: Final = ("POSTED", "RETRACTING", "RETRACTED")
 
@@ -59,7 +59,7 @@ class Recovery:
     unlocked: bool = False
     """Whether the chat was unlocked and its link sent."""
     wakes: int = 1
-    """The number of commits that changed its state and must have written an outbox row: all except those of AWAITED."""
+    """The least number of outbox rows: one for the creation, and one for each change to a state that is not AWAITED."""
     name: str = ""
 
     @property
@@ -92,7 +92,7 @@ class ThreadMessage:
     text: str
     recovery: Recovery | None = None
     contact: Contact | None = None
-    """The contact that it was sent to or came from."""
+    """The contact that the message was sent to or came from."""
 
 
 @dataclass(eq=False)  # the objects refer to each other
@@ -136,7 +136,7 @@ def has_contact_of(ticket: Ticket, recovery: Recovery) -> bool:
 
 
 def is_claim(ticket: Ticket, recovery: Recovery, email: str, message: str) -> bool:
-    """Returns whether a further submission is kept as a claim: it is new, and there are not too many."""
+    """Returns whether a further submission is kept as a claim: it is new, and there are fewer than `MAX_CLAIMS`."""
     live = ticket.live
     in_use = [each for each in (recovery.contact, live.contact if live else None) if each is not None]
     added = [each for each in ticket.contacts if each.recovery is recovery]

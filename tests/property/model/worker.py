@@ -16,7 +16,7 @@ GREETING: Final = "Thank you for getting in touch. You can write to us privately
 
 
 def begin_posting(model: Model, action: Action, grant: int) -> None:
-    """Checks whether the worker may get this attempt, or none if `grant` is 0, and applies it."""
+    """Applies BeginPosting. Raises Mismatch if the rules do not allow `grant`, the granted attempt (0 for none)."""
     recovery, step, now = model.recovery(action), action.text, model.now
     review = recovery.ticket.review
     siblings = list(model.siblings(recovery))
@@ -59,7 +59,7 @@ def begin_posting(model: Model, action: Action, grant: int) -> None:
 
 
 def record_report(model: Model, action: Action) -> None:
-    """Applies a report of the worker. A report about another attempt than the current one changes nothing."""
+    """Applies a report of the worker. A report about an attempt that is not the current one changes nothing."""
     recovery = model.recovery(action)
     ticket = recovery.ticket
     if action.method.startswith("Record") and (not recovery.attempt or action.attempt != recovery.attempt):

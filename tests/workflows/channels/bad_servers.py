@@ -1,4 +1,4 @@
-"""Servers that give no usable answer, each on its own port."""
+"""Servers that return no usable response, each on its own port."""
 
 import asyncio
 import socket
@@ -12,7 +12,7 @@ from starlette.types import Receive, Scope, Send
 
 
 class Recorder:
-    """An app that gives every request the same answer and records the requests."""
+    """An app that returns the same response to every request, and records the requests."""
 
     def __init__(self, status: int = 200, body: bytes = b"", headers: dict[str, str] | None = None) -> None:
         self.status = status
@@ -30,7 +30,7 @@ class Recorder:
 
 @asynccontextmanager
 async def never_answer() -> AsyncIterator[str]:
-    """Serves a server that reads the request and never answers. Yields its URL, as do the following functions."""
+    """Runs a server that reads the request and never responds. Yields its URL, as the following functions do."""
     stopping = asyncio.Event()
 
     async def wait(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -47,7 +47,7 @@ async def never_answer() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def answer_slowly() -> AsyncIterator[str]:
-    """Sends a byte of its answer now and then, and never the last one."""
+    """Sends a byte of its response now and then, and never the last one."""
 
     async def trickle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -66,7 +66,7 @@ async def answer_slowly() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def close_without_answer() -> AsyncIterator[str]:
-    """Reads the request and closes the connection without an answer."""
+    """Reads the request and closes the connection without a response."""
 
     async def close(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -78,7 +78,7 @@ async def close_without_answer() -> AsyncIterator[str]:
 
 @asynccontextmanager
 async def close_during_answer() -> AsyncIterator[str]:
-    """Closes the connection in the middle of its answer."""
+    """Closes the connection in the middle of its response."""
 
     async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.readuntil(b"\r\n\r\n")
@@ -119,4 +119,4 @@ UNANSWERED: Final = {
     "is silent": (never_answer, HASTY, "TIMEOUT"),
     "is slow to the end": (answer_slowly, HASTY, "TIMEOUT"),
 }
-"""Servers without a complete answer: the server, the deadline in seconds, and the reason that an adapter reports."""
+"""Servers without a complete response: the server, the deadline in seconds, and the reason that an adapter reports."""

@@ -1,4 +1,4 @@
-"""Removes proxies between the adapters and the servers on this machine."""
+"""Unsets the variables for proxies, so that the adapters connect directly to the servers on this machine."""
 
 import os
 

@@ -66,7 +66,7 @@ class SmsProvider:
 
 
 def sign(url: str, form: Mapping[str, str], auth_token: str = AUTH_TOKEN) -> str:
-    """Returns the signature of a callback by https://www.twilio.com/docs/usage/security."""
+    """Returns the signature of a callback as https://www.twilio.com/docs/usage/security defines it."""
     text = url
     for name in sorted(form):
         text += name + form[name]

@@ -1,4 +1,4 @@
-"""A message to send by SMTP, and how an attempt to send it fails."""
+"""A message to send by SMTP, and functions that expect an attempt to send it to fail."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ MESSAGE = OutgoingMessage(
     thread_key="9d6f3c1e-50a8-4f5e-8c55-6f1f5ad1c002",
 )
 DEADLINE = 0.3
-"""A deadline in seconds for a server that never answers."""
+"""A deadline in seconds for a server that never responds."""
 
 
 def plain_adapter(port: int, deadline: float = 20.0) -> SmtpEmail:

@@ -1,4 +1,4 @@
-"""The activities of a message with real adapters: what the provider receives, and what the service is told."""
+"""The activities of a message with real adapters: what the provider receives, and what they report to the service."""
 
 import traceback
 from collections.abc import AsyncIterator

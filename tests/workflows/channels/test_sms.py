@@ -1,4 +1,4 @@
-"""SMS with a provider over real HTTP, and with servers that give wrong answers or none."""
+"""SMS with a provider over real HTTP, and with servers that return wrong responses or none."""
 
 import json
 import logging
@@ -193,7 +193,7 @@ async def test_a_message_id_cannot_change_the_path() -> None:
     assert app.requests[0].scope["raw_path"].decode().endswith("/Messages/..%2FBalance%3F.json")
 
 
-# --- bad answers ------------------------------------------------------------------------------------------------------
+# --- bad responses ----------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

@@ -90,9 +90,9 @@ async def test_a_callback_that_is_not_signed_does_nothing(dev_client: Client, ca
         history = await handle.fetch_history()
         await handle.terminate()
     signals = [event for event in history.events if event.HasField("workflow_execution_signaled_event_attributes")]
-    assert len(signals) == 1  # the poke with which it was started
+    assert len(signals) == 1  # the poke with which the workflow was started
     assert fake.calls == [activity_names.ASK_DELIVERY, activity_names.SEND_MESSAGE]
-    assert len(logs) == 1  # requests without a valid signature are not logged
+    assert len(logs) == 1  # only the first request with a wrong signature is logged
     assert [secret for secret in PERSONAL if secret in str(logs)] == []
 
 

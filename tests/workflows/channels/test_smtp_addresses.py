@@ -1,4 +1,4 @@
-"""Addresses of senders and recipients of emails, also with letters beyond ASCII."""
+"""Addresses of senders and recipients of emails, including addresses with letters beyond ASCII."""
 
 from __future__ import annotations
 

@@ -109,7 +109,7 @@ async def test_a_display_name_cannot_change_other_headers(name: str, shown: str)
 
 
 def _collapse_spaces(text: str) -> str:
-    """Collapses white space. Python's parser keeps it between encoded words, but RFC 2047, 6.2, says to drop it."""
+    """Collapses white space. Python's parser keeps white space between encoded words; RFC 2047, 6.2, drops it."""
     return " ".join(text.split())
 
 

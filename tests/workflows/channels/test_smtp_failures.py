@@ -1,4 +1,4 @@
-"""SMTP servers that refuse or defer an email, do not answer, or close the connection."""
+"""SMTP servers that refuse or defer an email, do not respond, or close the connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The worker's variables for email. A wrong one is reported at start, in one line that shows no secret."""
+"""The worker's variables for email. A wrong value is reported at the start, in one line that shows no secret."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The signed webhook, verified by the library of Standard Webhooks, and the answers of its receiver."""
+"""The signed webhook, verified by the library of Standard Webhooks, and the responses of its receiver."""
 
 import json
 import logging
@@ -117,7 +117,7 @@ async def test_a_changed_body_or_another_secret_fails_the_verification() -> None
         Webhook(SECRET).verify(receiver.bodies[0], headers | {"webhook-timestamp": later})
 
 
-# --- answers ----------------------------------------------------------------------------------------------------------
+# --- responses --------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 204])

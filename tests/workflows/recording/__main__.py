@@ -71,5 +71,5 @@ async def _record(names: Iterable[str], patch: str | None) -> None:
 
 if __name__ == "__main__":
     main(sys.argv[1:])
-    # Skips the interpreter's shutdown: native threads of Temporal's SDK may still call into it.
+    # Skips the interpreter's shutdown: native threads of Temporal's SDK may still call into the interpreter.
     end_process(0)

@@ -1,8 +1,8 @@
 """Counts the billable actions of a run at Temporal Cloud from its history.
 
 The rules are those of the page "Temporal Cloud Actions" (https://docs.temporal.io/evaluate/cloud/actions) in 2026. A
-history does not contain queries, rejected updates, heartbeats (Care's activities send none), and the attempts of an
-activity that was cancelled between two attempts. They are not counted.
+history does not contain queries, rejected updates, heartbeats (Care's activities send none), or the attempts of an
+activity that was cancelled between two attempts. So these are not counted.
 """
 
 from collections import Counter
@@ -83,5 +83,5 @@ def actions(history: WorkflowHistory) -> Counter[str]:
 
 
 def _came_with_start(event: HistoryEvent, events: Sequence[HistoryEvent]) -> bool:
-    """Returns whether a signal started the workflow: only the start comes before it, not even the first task."""
+    """Returns whether a signal came with the start of the workflow: its event follows the start event directly."""
     return event.event_id == events[0].event_id + 1

@@ -29,7 +29,7 @@ def dump(history: WorkflowHistory) -> str:
     found = {"workflowId": history.workflow_id, "history": _clean(plain(history))}
     text = json.dumps(found, indent=1, ensure_ascii=False)
     numbered: dict[str, str] = {}
-    # Numbered by first appearance. Ids inside payloads do not change, because payloads are base64.
+    # Ids are numbered by their first appearance. Ids inside payloads do not change, because payloads are base64.
     return _UUID.sub(lambda found: numbered.setdefault(found[0], _uuid(len(numbered))), text) + "\n"
 
 
@@ -47,7 +47,7 @@ def plain(history: WorkflowHistory) -> Json:
 def _clean(value: Json) -> Json:
     match value:
         case dict():
-            if value.get("kind") == "TASK_QUEUE_KIND_STICKY":  # has the name of its worker
+            if value.get("kind") == "TASK_QUEUE_KIND_STICKY":  # its name contains the worker's
                 return {"name": _TASK_QUEUE, "kind": "TASK_QUEUE_KIND_NORMAL"}
             return {key: _clean(inner) for key, inner in value.items() if key not in _DROPPED}
         case list():

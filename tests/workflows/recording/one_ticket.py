@@ -63,7 +63,7 @@ async def ticket(stage: Stage) -> None:
 @contextmanager
 def _database_url() -> Iterator[str]:
     with TemporaryDirectory(prefix="care-histories-") as folder:
-        # PostgreSQL must not run as root. It then runs as another account, which must be able to enter the folder.
+        # If this account is root, PostgreSQL runs as another account, which must be able to enter the folder.
         Path(folder).chmod(0o711)
         with postgres.postgres(Path(folder) / "postgres") as server:
             yield server.create_database("one")
@@ -107,6 +107,6 @@ async def _waits(asked: Awaitable[TicketWorkflowStatus | ContactRecoveryStatus])
 
 
 async def _record(stage: Stage, handle: WorkflowHandle[Any, Any]) -> None:
-    """Waits for the end of the latest run and records it. Raises an error if it failed."""
+    """Waits for the end of the latest run, and records this run. Raises an error if the run failed."""
     await handle.result()
     await stage.record(handle.id, (await handle.describe()).run_id)

@@ -1,4 +1,4 @@
-"""Fake recoveries for the recorded paths. They wait for seconds instead of days: a replay does not wait."""
+"""Fake recoveries for the recorded paths. They wait for seconds instead of days, because a replay does not wait."""
 
 from datetime import datetime, timedelta
 from functools import partial
@@ -20,7 +20,7 @@ WAITING = "Waiting for the customer"
 
 
 class Prompt(FakeRecovery):
-    """Unlocks and reminds inside the check. The workflow needs no step for them."""
+    """Unlocks the chat and reminds the assignee inside the check. The workflow needs no separate steps for them."""
 
     @activity.defn(name=CHECK)
     async def check_recovery(self, start: ContactRecoveryInput) -> worker.RecoveryPlan:
@@ -41,7 +41,7 @@ def direct() -> FakeRecovery:
 
 
 class Reminding(Prompt):
-    """Asks once for a reminder of the assignee, and then waits."""
+    """A recovery whose plans ask once to remind the assignee, a second after the posting, and then wait."""
 
     is_reminded = False
 

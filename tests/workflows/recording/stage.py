@@ -52,7 +52,7 @@ class _FakePlans:
 
 @dataclass(frozen=True)
 class Played(Generic[H]):
-    """A running workflow that can be poked as the service does it."""
+    """A running workflow that can be poked as the service pokes it."""
 
     handle: H
     _waker: TemporalWaker

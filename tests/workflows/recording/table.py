@@ -1,7 +1,7 @@
 """The table in docs/operating.md with the cost of each path, computed from the committed histories.
 
 python -m tests.workflows.recording.table            prints the table
-python -m tests.workflows.recording.table --write    writes it to the page
+python -m tests.workflows.recording.table --write    writes the table to the page
 """
 
 import sys

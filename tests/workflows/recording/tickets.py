@@ -1,4 +1,4 @@
-"""The paths of `TicketWorkflow`. They wait for seconds instead of months: a replay does not wait."""
+"""The paths of `TicketWorkflow`. They wait for seconds instead of months, because a replay does not wait."""
 
 from datetime import timedelta
 from functools import partial

@@ -1,4 +1,4 @@
-"""Edits of the SQL statements: their comparisons, their results, and their writes."""
+"""Edits of the storage: SQL statements, the outbox, and the pool of connections."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""New members of enums that only the rules have: the contract and the database do not have them."""
+"""Edits of the vocabulary, such as a new enum member in the rules that the contract and the database lack."""
 
 from __future__ import annotations
 

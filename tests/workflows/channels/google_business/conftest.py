@@ -14,7 +14,7 @@ from tests.workflows.channels.google_business.replies import adapter
 
 @pytest.fixture(autouse=True)
 def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keeps proxies for Google, which may need one, but not for the test's server on this machine."""
+    """Excludes connections to this machine from any proxy. The other settings for proxies stay."""
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
 
 

@@ -1,4 +1,4 @@
-"""A review with its reply, and how an attempt to post one fails."""
+"""A reply at the fake of Google, and functions that expect an attempt to post it to fail."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ WITHOUT_LINK = "Sorry, Kim! Tell us more."
 FOREIGN = "Thank you for your visit. The owner, https://acme.example.com/hours"
 TARGET = ReplyTarget("acme", "soho", "google", REVIEW, link=LINK)
 DEADLINE = 0.5
-"""A deadline in seconds for a server that never answers."""
+"""A deadline in seconds for a server that never responds."""
 
 
 def adapter(google: Google, tmp_path: Path, deadline: float = 20.0, *, overwrite: bool = False) -> GoogleBusiness:
