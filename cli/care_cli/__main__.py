@@ -1,4 +1,4 @@
-"""Makes `python -m care_cli` the same as `care`. The development stack starts its roles in this way."""
+"""Makes `python -m care_cli` the same as `care`. The development stack starts its roles with this command."""
 
 from care_cli.app import main
 

@@ -1,4 +1,4 @@
-"""The commands of `care`. Each imports its own libraries, so that a role starts without those of the others."""
+"""The commands of `care`. Each command imports its own libraries, so no role loads the libraries of another role."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ app: Final = typer.Typer(
     help="Care: from a bad public review to a private, resolved conversation.",
     no_args_is_help=True,
     add_completion=False,
-    # Tracebacks go into bug reports: they must be complete, and must not show variables, which may hold keys.
+    # Tracebacks go into bug reports. So they must be complete, and must not show variables, which may contain keys.
     pretty_exceptions_enable=False,
 )
 app.add_typer(outbox)
 app.command()(doctor)
 app.command()(recount)
 
-# Without `readable`, because Care's own error for an unreadable file says what to do.
+# `readable` is off, because Care's own error for an unreadable file says what to do.
 Home = Annotated[Path, typer.Option("--home", help="Folder of the stack's data.", file_okay=False, readable=False)]
 
 

@@ -1,6 +1,6 @@
 """`care health`: checks the health of a role, for the health checks of containers.
 
-It finds the role through the role's own environment variables, so a container needs no further configuration.
+The command finds the role through the role's own environment variables, so a container needs no other configuration.
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     from care_roles.fields import Address
 
 _DEADLINE: Final = 4.0
-"""Seconds to wait for an answer: less than the usual timeout of a container's health check."""
+"""How many seconds to wait for a response: less than the usual timeout of a container's health check."""
 
 _LONGEST_POLL: Final = timedelta(seconds=90)
-"""An idle worker polls Temporal about once a minute."""
+"""A worker that has not polled for longer counts as stopped. An idle worker polls Temporal about once a minute."""
 
 _ANY: Final = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - compared with, not listened on
 """The loopback address to use in place of each address that stands for all interfaces."""
@@ -37,9 +37,9 @@ class Role(StrEnum):
 
 
 def check(role: Role, address: str | None) -> None:
-    """Raises StackError, which says why, if `role` is not healthy.
+    """Raises StackError, whose message says why, if `role` is not healthy.
 
-    `address` (host:port) replaces the role's variable; for `work` it is Temporal's address.
+    `address` (host:port) takes precedence over the role's variable. For `work`, it is the address of Temporal.
     """
     from care_dev.stack import health
 
@@ -80,8 +80,8 @@ def _address(given: str | None, variable: str, default: str) -> Address:
 async def _worker_polls(address: str | None) -> None:
     """Raises StackError unless a worker on this machine (or in this container) polled Temporal recently.
 
-    A worker listens on no port, so there is nothing to connect to. Temporal still lists a worker for minutes after it
-    has stopped, so only recent polls count.
+    A worker has no port to connect to. Temporal still lists a worker for minutes after the worker has stopped, so only
+    recent polls count.
     """
     from temporalio.api.enums.v1 import TaskQueueType
     from temporalio.api.taskqueue.v1 import TaskQueue

@@ -8,7 +8,7 @@ from typing import Final
 from care_dev.stack.secrets import Role, Secrets, fresh_key, sign
 
 WORKER_TOKEN_LIFETIME: Final = timedelta(days=365)
-"""Long, because no login renews the token. The comment in the file says how to make a new one."""
+"""The lifetime is long, because no login renews the token. A comment in the file says how to make a new token."""
 
 _LINK_KEY_ID: Final = "k1"
 

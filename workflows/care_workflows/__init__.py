@@ -1,7 +1,7 @@
 """Care's Temporal workflows. ``from care_workflows import CarePlugin`` adds them to any worker.
 
-The plugin is imported lazily, because other teams' workflows import this package inside Temporal's sandbox. Neither the
-gRPC client nor an adapter's HTTP library belongs there.
+The plugin is imported only when it is used, because other teams' workflows import this package inside Temporal's
+sandbox. Neither the gRPC client nor the adapters' HTTP libraries may be imported there.
 """
 
 from typing import TYPE_CHECKING

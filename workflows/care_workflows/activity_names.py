@@ -1,4 +1,4 @@
-"""The names of the activities, as workflow histories hold them."""
+"""The names of the activities. Workflow histories contain them, so they must not change."""
 
 from typing import Final
 

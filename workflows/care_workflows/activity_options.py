@@ -1,4 +1,4 @@
-"""Time limits, retries and pauses of the steps. This is the only file that sets how often Care retries."""
+"""The time limits, retries and pauses of the workflows' steps."""
 
 from datetime import timedelta
 from typing import Final, NamedTuple
@@ -11,14 +11,16 @@ from care_workflows import activity_names
 ATTEMPT_DEADLINE: Final = timedelta(seconds=25)
 """How long one attempt at a review site or a provider may take, including its report to the service.
 
-It is shorter than ``_EXTERNAL_TIMEOUT``, after which Temporal starts the next attempt. So no attempt outlives its retry
-and then overwrites the newer reply or sends the message a second time.
+It is shorter than ``_EXTERNAL_TIMEOUT``, after which Temporal starts the next attempt. So an attempt has ended when the
+next one starts. An attempt that still ran could overwrite a newer reply, or send the message a second time.
 """
 
 SERVICE_ATTEMPT_DEADLINE: Final = timedelta(seconds=12)
-"""How long one attempt at a step that calls the service only may take; shorter than ``SERVICE_TIMEOUT``.
+"""How long one attempt at a step that calls only the service may take.
 
-So no attempt outlives its retry, and no late attempt cancels the wake of a workflow that no longer waits for it.
+It is shorter than ``SERVICE_TIMEOUT``, so an attempt has ended when the next one starts. An attempt that still ran
+could cancel the wake of a workflow that no longer waits for the attempt's result (see
+``CheckRecoveryRequest.report_time``).
 """
 
 SHUTDOWN_GRACE: Final = timedelta(seconds=30)
@@ -26,10 +28,10 @@ SHUTDOWN_GRACE: Final = timedelta(seconds=30)
 
 FIRST_OPERATOR_WAIT: Final = timedelta(minutes=1)
 LONGEST_OPERATOR_WAIT: Final = timedelta(hours=1)
-"""Pauses after which a workflow that needs an operator asks the service again; they double from the first one."""
+"""A workflow that needs an operator asks the service again after pauses that double from the first to the longest."""
 
 SERVICE_TIMEOUT: Final = timedelta(seconds=15)
-"""After how long Temporal gives up an attempt at a step that calls the service only."""
+"""How long Temporal waits for the end of an attempt at a step that calls only the service."""
 _EXTERNAL_TIMEOUT: Final = timedelta(seconds=30)
 
 _EARLY_ATTEMPTS: Final = 5
@@ -41,9 +43,10 @@ _BACKOFF: Final = 2
 class Retries(NamedTuple):
     """How a step is retried: first every few seconds, then at long intervals.
 
-    The workflow runs the activity with ``early`` first. When these attempts are used up, it shows the failure to
-    operators, asks the service again and continues with ``late``, again and again. Each round of ``late`` takes about
-    an hour, so what operators see is at most about an hour old.
+    The workflow runs the activity with ``early`` first. When these attempts are used up, the workflow shows the failure
+    to operators, and asks the service again. If the step is still the next step, the workflow then runs the activity
+    with ``late``, again and again. The attempts of ``late`` take about an hour, so the failure that operators see is
+    about an hour old at most.
     """
 
     first_interval: timedelta
@@ -86,7 +89,7 @@ def _retries(
 
 
 SERVICE_RETRIES: Final = _retries(SERVICE_TIMEOUT, timedelta(seconds=1), timedelta(seconds=30), waits_for_attempt=False)
-"""For steps that call the service only. Nothing can be decided without the service, so these steps wait for it."""
+"""For steps that call only the service. Nothing can be decided without the service, so these steps wait for it."""
 
 LOCAL_STEPS: Final = frozenset(
     {
@@ -99,18 +102,22 @@ LOCAL_STEPS: Final = frozenset(
 )
 """Steps whose first attempt is a local activity.
 
-Temporal may run a local activity again while a worker that it no longer reaches still runs it. These steps do no harm
-then. The steps that end a form do: such an attempt could cancel the wake of a workflow that no longer waits for it. A
-step at a review site or a provider does, too.
+If Temporal no longer hears from a worker, it may start a local activity again while the worker still runs it. For the
+steps here, this is harmless. It is not harmless for the steps that end a form: the older run could cancel the wake of a
+workflow that no longer waits for its result. It is not harmless at a review site or a provider, where both runs could
+write.
 """
 
 SITE_RETRIES: Final = _retries(_EXTERNAL_TIMEOUT, timedelta(seconds=1), timedelta(minutes=5), waits_for_attempt=True)
 """For the steps at a review site: posting, reading and retracting a reply.
 
-A site may be down for days. A poke ends the pause: see ``PlanDrivenWorkflow``.
+A site may be down for days. A poke ends the pause between two attempts: see ``PlanDrivenWorkflow``.
 """
 
 MESSENGER_RETRIES: Final = _retries(
     _EXTERNAL_TIMEOUT, timedelta(seconds=2), timedelta(minutes=15), waits_for_attempt=True
 )
-"""For steps at a provider, which may be down for days. The service ends them when it gives the message up."""
+"""For the steps at a provider: sending a message, and asking whether it arrived.
+
+A provider may be down for days. The retries end when the service gives up the message.
+"""

@@ -1,4 +1,4 @@
-"""Limits the time of an activity's attempt, so that no attempt outlives the retry that Temporal starts after it."""
+"""Limits the time of an activity's attempt, so that the attempt has ended when Temporal starts the next one."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
@@ -12,7 +12,10 @@ from care_workflows import activity_options, failures
 
 @asynccontextmanager
 async def limit_attempt(deadline: timedelta, failure: Callable[[str], ApplicationError]) -> AsyncIterator[None]:
-    """Ends the body at the deadline and raises ``failure("ATTEMPT_DEADLINE")``."""
+    """Runs the body of the ``async with`` block for at most ``deadline``.
+
+    If the body takes longer, cancels it and raises ``failure("ATTEMPT_DEADLINE")``.
+    """
     limit = asyncio.timeout(deadline.total_seconds())
     try:
         async with limit:

@@ -33,7 +33,7 @@ _FORM_LIVE: Final = (RECOVERY_STATE_FORM_REQUESTED, RECOVERY_STATE_AWAITING_CONT
 class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
     """Posts the reply with the link, waits for the contact and unlocks the chat.
 
-    A recovery may also end before that. Then the workflow removes the link from the public reply.
+    A recovery may also end before the chat is unlocked. Then the workflow removes the link from the public reply.
     """
 
     @workflow.init
@@ -48,8 +48,9 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
     async def run(self, start: ContactRecoveryInput) -> ContactRecoveryResult:
         """Runs the service's plans until nothing is left to do; returns the last plan.
 
-        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a recovery. It fails once, so that
-        an operator sees it; a later poke runs the workflow again.
+        Fails with INVALID_FIELD if ``start.recovery`` is not the name of a recovery, and with RESOURCE_NOT_FOUND if the
+        recovery does not exist. The workflow is not retried, so an operator sees the failure. A later wake starts it
+        again.
         """
         try:
             parse_recovery(start.recovery)
@@ -64,9 +65,9 @@ class ContactRecovery(PlanDrivenWorkflow[RecoveryPlan]):
 
     @workflow.update
     async def post_again_now(self) -> str:
-        """Retries at the review site now, and returns a sentence that says what the workflow does next.
+        """Retries the step at the review site now; returns a sentence that says what the workflow does next.
 
-        Rejected with NOTHING_TO_POST if nothing is left to do at the site.
+        Rejected with NOTHING_TO_POST if the workflow is not at a step at the review site.
         """
         return await self._look_now()
 

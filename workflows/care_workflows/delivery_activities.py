@@ -1,7 +1,8 @@
-"""The activities of `MessageDelivery`. They ask the service, pass messages to a messenger and report the outcome.
+"""The activities of `MessageDelivery`. They call the service, pass messages to a messenger and report the outcome.
 
-A grant contains the address, the text and the private link. An activity fetches it, uses it and drops it, because
-Temporal stores results and failures. So a result contains only the plan, and a failure only Care's own codes.
+A grant contains the customer's address, the message's text and the private link to the chat. Temporal stores the
+results and failures of activities, so neither may contain anything of a grant. A result contains only the plan, and a
+failure contains what `failures` allows.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,7 +37,8 @@ if TYPE_CHECKING:  # this class exists for type checkers only
 class DeliveryActivities:
     """Each activity returns the service's next plan.
 
-    If the service refuses, an activity raises ``ApplicationError`` with the error reason as type; see ``failures``.
+    If the service refuses a call, the activity raises ``ApplicationError`` with the error reason as its type; see
+    ``failures``.
     """
 
     def __init__(
@@ -45,7 +47,10 @@ class DeliveryActivities:
         messengers: Messengers,
         attempt_deadline: timedelta = activity_options.ATTEMPT_DEADLINE,
     ) -> None:
-        """``workers`` calls the service. ``attempt_deadline`` limits each attempt at a provider, reports included."""
+        """``workers`` is the stub that calls the service.
+
+        ``attempt_deadline`` limits each attempt at a provider, including its calls of the service.
+        """
         self._workers = workers
         self._messengers = messengers
         self._attempt_deadline = attempt_deadline
@@ -57,13 +62,13 @@ class DeliveryActivities:
 
     @activity.defn(name=activity_names.ASK_DELIVERY)
     async def ask_delivery(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Asks for the message's next plan."""
+        """Asks the service for the message's next plan."""
         async with service_step():
             return (await self._workers.BeginDelivery(BeginDeliveryRequest(name=start.message))).plan
 
     @activity.defn(name=activity_names.SEND_MESSAGE)
     async def send_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Hands the message to its provider, and reports the outcome."""
+        """Passes the message to the messenger of its channel, and reports the outcome to the service."""
 
         async def send(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
             return await messenger.send(outgoing_message(start.message, begun))
@@ -72,7 +77,7 @@ class DeliveryActivities:
 
     @activity.defn(name=activity_names.CHECK_MESSAGE)
     async def check_message(self, start: MessageDeliveryInput) -> DeliveryPlan:
-        """Asks the provider whether the message arrived, and reports the answer."""
+        """Asks the provider whether the message arrived, and reports the result to the service."""
 
         async def check(messenger: Messenger, begun: BeginDeliveryResponse) -> Receipt:
             return await messenger.check(begun.grant.provider_id)
@@ -126,7 +131,7 @@ class DeliveryActivities:
 
 
 def outgoing_message(name: str, begun: BeginDeliveryResponse) -> OutgoingMessage:
-    """Returns the message ``name`` as a channel's adapter takes it, from the service's grant."""
+    """Returns the message for a messenger. ``name`` is its resource name, and ``begun`` has the service's grant."""
     grant = begun.grant
     return OutgoingMessage(
         organization=parse_message(name).organization,

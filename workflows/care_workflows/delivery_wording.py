@@ -1,4 +1,7 @@
-"""What operators read about the delivery of a message in the Temporal UI. Pure, and without customer data."""
+"""The texts about the delivery of a message that operators read in the Temporal UI.
+
+All functions are pure. No text contains customer data.
+"""
 
 from datetime import UTC
 from typing import Final
@@ -41,7 +44,7 @@ def describe_step(plan: DeliveryPlan) -> str:
 
 
 def describe_check(plan: DeliveryPlan) -> str:
-    """Returns the status of a check at the provider, which a poke also starts at another step."""
+    """Returns the status during a check at the provider. A poke also starts such a check while the plan is to wait."""
     return f"Asking the {wording.enum_word(Channel.DESCRIPTOR, plan.channel)} provider whether the message arrived."
 
 

@@ -1,8 +1,8 @@
-"""Care's workflows for teams that embed them: run one as a child and await its result, or wake it.
+"""Care's workflows for teams that embed them: run a workflow as a child and await its result, or wake it.
 
-Each resource has one workflow, and its id is derived from the resource's name. The service's relay usually starts the
-workflow before anybody else can. So callers must handle a workflow that is already running. In the file of a workflow,
-import this module with ``workflow.unsafe.imports_passed_through()``.
+Each resource has one workflow, and the workflow's id is derived from the resource's name. The service's relay usually
+starts the workflow before anybody else can. So these functions also handle a workflow that is already running. In the
+file of a workflow, import this module with ``workflow.unsafe.imports_passed_through()``.
 """
 
 import asyncio
@@ -53,13 +53,13 @@ async def run_recovery(
     ``recovery`` is ``organizations/{o}/tickets/{n}/recoveries/{id}``. ``task_queue`` is where a worker with
     ``CarePlugin`` runs, by default the caller's own queue. The plan's ``state`` says how the recovery ended.
 
-    If the service has started the recovery first, this function pokes that run. It looks again after pauses that
-    double up to ``longest_pause``. Once that run has ended, a child of the caller asks the service and returns the
-    result. So the caller learns of the end late: by at most ``longest_pause``, and by at most as long as the recovery
-    took. A caller that learns of the end in another way may cancel the task that awaits this function. That does not
-    affect the recovery.
+    If the service has already started the recovery's workflow, this function pokes that run. The function then tries
+    again to start a child, after pauses that double up to ``longest_pause``. Once the other run has ended, the child
+    asks the service and returns the result. So the caller may get the result late: by at most ``longest_pause``, and by
+    at most about the time that it had waited before. A caller that learns of the end in another way may cancel the task
+    that awaits this function. That does not affect the recovery.
 
-    The recovery belongs to the customer, not to the caller: it continues when the caller is cancelled, fails or ends.
+    The recovery belongs to the customer, not to the caller: it continues if the caller is cancelled, fails or ends.
 
     Raises ``ApplicationError`` INVALID_FIELD if ``recovery`` is not the name of a recovery. Raises
     ``ChildWorkflowError``, caused by an ``ApplicationError`` RESOURCE_NOT_FOUND, if the recovery does not exist.
@@ -78,7 +78,7 @@ async def run_recovery(
                 raise asyncio.CancelledError from error  # the caller was cancelled; the recovery continues
             if not isinstance(error.cause, (CancelledError, TerminatedError)):
                 raise
-            # Somebody stopped the run by hand. The recovery is in the service's database and still has steps to run.
+            # Somebody stopped the run by hand. The recovery is in the service's database and may still have steps left.
         else:
             return result
         await workflow.sleep(pause, summary=f"look again at {target.workflow_id}")
@@ -86,10 +86,10 @@ async def run_recovery(
 
 
 async def wake_from_workflow(name: str, *, task_queue: str | None = None) -> None:
-    """Starts the workflow of a recovery, a message or a ticket, or pokes it if it runs; does not wait for its result.
+    """Starts the workflow of a recovery, a message or a ticket, or pokes it if it runs. Does not wait for its result.
 
-    ``name`` is the resource's name. Waking is harmless at any time: the workflow asks the service first and does only
-    what is still wanted. Raises ``ApplicationError`` INVALID_FIELD for any other name.
+    ``name`` is the name of the recovery, the message or the ticket. Waking is harmless at any time: the workflow asks
+    the service first, and does only what is still wanted. Raises ``ApplicationError`` INVALID_FIELD for any other name.
     """
     target = _parse_in_workflow(_target, name)
     while True:
@@ -98,7 +98,7 @@ async def wake_from_workflow(name: str, *, task_queue: str | None = None) -> Non
             del child  # nobody awaits its result
         except WorkflowAlreadyStartedError:
             if not await _poke(target):
-                continue  # it ended between the two calls
+                continue  # the workflow ended between the two calls
         return
 
 
@@ -129,9 +129,9 @@ async def wake(
 def search_attributes(name: str) -> TypedSearchAttributes:
     """Returns the search attributes that all workflows of a ticket share. Start your own workflow with them.
 
-    Use them only if they are registered (see ``care_workflows.search_attributes.register``), because Temporal
-    refuses a start with unregistered ones. Care's workflows that yours starts get them too. Raises ``ValueError`` as
-    ``wake`` does.
+    Use them only if they are registered (see ``care_workflows.search_attributes.register``), because Temporal refuses
+    to start a workflow with unregistered attributes. If your workflow has them, Care's workflows that it starts get
+    them too. Raises ``ValueError`` if ``name`` is not the name of a recovery, a message or a ticket.
     """
     return _ticket_attributes(*_target(name).ticket)
 
@@ -169,7 +169,10 @@ def _target(name: str) -> _Target:
 
 
 def _parse_in_workflow(parse: Callable[[str], _Target], name: str) -> _Target:
-    """Parses a name. An exception other than ApplicationError would fail the caller's workflow task again and again."""
+    """Parses a name; raises ApplicationError INVALID_FIELD if it is wrong.
+
+    Any other exception would fail the workflow task of the caller again and again.
+    """
     try:
         return parse(name)
     except ValueError as error:
@@ -222,7 +225,7 @@ def _ticket_attributes(organization: str, number: int) -> TypedSearchAttributes:
 
 
 async def _start_child(target: _Target, task_queue: str | None) -> workflow.ChildWorkflowHandle[Any, Any]:
-    """Starts a child that outlives its parent; raises ``WorkflowAlreadyStartedError``."""
+    """Starts a child that outlives its parent; raises ``WorkflowAlreadyStartedError`` if the workflow runs already."""
     # A parent that has the attribute was started where the attributes are registered.
     is_registered = workflow.info().typed_search_attributes.get(_TICKET) is not None
     return await workflow.start_child_workflow(
@@ -239,7 +242,7 @@ async def _start_child(target: _Target, task_queue: str | None) -> workflow.Chil
 
 
 async def _poke(target: _Target) -> bool:
-    """Pokes the workflow; tells whether it was running."""
+    """Pokes the workflow. Returns False if the workflow is not running."""
     try:
         await workflow.get_external_workflow_handle(target.workflow_id).signal(workflow_names.POKE)
     except ApplicationError:

@@ -1,7 +1,8 @@
-"""Converts errors of activities into errors that Temporal may store: they contain Care's own codes only.
+"""Converts errors of activities into errors that Temporal may store, because they contain no customer data.
 
 An exception's message can contain a request, and with it a text or a link. Temporal stores the messages of failures and
-of their causes, and logs show both. So every error is replaced by one whose message consists of codes.
+of their causes, and logs show both. So each error is replaced by an error without a cause. The new message has only
+Care's own codes or, for an unexpected exception of an adapter, the exception's type and the line that raised it.
 """
 
 import traceback
@@ -32,7 +33,10 @@ _NON_RETRYABLE: Final = frozenset(
 
 @contextmanager
 def convert_service_errors() -> Iterator[None]:
-    """Converts the error of a failed call to ``ApplicationError``, whose type is the error reason or the gRPC code."""
+    """Converts the error of a failed call to ``ApplicationError``.
+
+    The type is the error reason, or the gRPC code if the error has no reason.
+    """
     try:
         yield
     except CareError as error:
@@ -77,12 +81,13 @@ def messenger_unavailable(reason: str) -> ApplicationError:
 
 
 def service_unavailable(reason: str) -> ApplicationError:
-    """Returns the error for an attempt that the service did not answer in time. ``reason`` is one of our codes."""
+    """Returns the error for an attempt without a timely response from the service. ``reason`` is one of our codes."""
     return ApplicationError(reason, type=grpc.StatusCode.DEADLINE_EXCEEDED.name)
 
 
 def _unavailable(reason: str, kind: str) -> ApplicationError:
-    # An outage is expected, and the pending activity shows it. So not every attempt logs a warning with a traceback.
+    # Outages are expected, and the pending activity shows them. With BENIGN, the SDK does not log a warning with a
+    # traceback for each attempt.
     return ApplicationError(reason, type=kind, category=ApplicationErrorCategory.BENIGN)
 
 

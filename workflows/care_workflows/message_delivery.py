@@ -24,9 +24,9 @@ _SENT_STEPS: Final = frozenset({worker.DELIVERY_STEP_CHECK, worker.DELIVERY_STEP
 
 @workflow.defn(sandboxed=False)
 class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
-    """Hands the message to the channel's provider, asks whether it arrived, and records the outcome.
+    """Passes the message to the channel's provider, asks whether it arrived, and reports the outcome to the service.
 
-    The service decides when to give up: when the message is too old, or its contact was rejected.
+    The service decides when to give up: if the message is too old, or if its contact was rejected.
     """
 
     @workflow.init
@@ -39,8 +39,8 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
     async def run(self, start: MessageDeliveryInput) -> MessageDeliveryResult:
         """Runs the service's plans until nothing is left to do; returns the last plan.
 
-        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a message, as ``ContactRecovery``
-        does.
+        Fails with INVALID_FIELD if ``start.message`` is not the name of a message, and with RESOURCE_NOT_FOUND if the
+        message does not exist.
         """
         try:
             parse_message(start.message)
@@ -57,9 +57,10 @@ class MessageDelivery(PlanDrivenWorkflow[DeliveryPlan]):
         return plan.step == worker.DELIVERY_STEP_DONE
 
     async def _ask_after_poke(self, ask: str) -> DeliveryPlan | None:
-        """Asks the provider if it has the message, because its callback may be what poked the workflow.
+        """Asks the provider whether the message arrived, if the provider has the message; otherwise asks the service.
 
-        The activity asks the service first, so a check that is no longer wanted does not happen.
+        The reason for the poke may be a callback of the provider. The activity asks the service first, so it makes no
+        check that is no longer wanted.
         """
         if self._plan is None or self._plan.step not in _SENT_STEPS:
             return await super()._ask_after_poke(ask)

@@ -20,7 +20,7 @@ from care_workflows.channels.smtp import SmtpServer
 from care_workflows.channels.webhook import WebhookEndpoint
 
 CHANNELS: Final = {"EMAIL": "CARE_SMTP_ADDRESS", "SMS": "CARE_SMS_URL"}
-"""The values of the contract's ``Channel``, each with the variable that configures its own adapter."""
+"""The values of the contract's ``Channel``, each with the variable that configures Care's own adapter for it."""
 
 _SECRET_BYTES: Final = range(24, 65)
 
@@ -54,7 +54,7 @@ def _parse_channels(value: object) -> object:
 
 
 class SmtpSettings(RoleSettings):
-    """The server that sends email for us."""
+    """The variables of the server that sends our emails."""
 
     smtp_address: ServiceAddress | None = None
     """host:port of the server; None for no email by SMTP."""
@@ -113,10 +113,13 @@ class SmtpSettings(RoleSettings):
 
 
 class SmsSettings(RoleSettings):
-    """The account that sends SMS for us: all of its variables or none."""
+    """The variables of the account that sends our SMS. Set all variables of the account, or none.
+
+    The two variables for callbacks are optional, but belong together.
+    """
 
     sms_url: BaseUrl | None = None
-    """Base URL of a provider that speaks Twilio's Messages API."""
+    """Base URL of a provider with Twilio's Messages API."""
     sms_account: str = ""
     sms_auth_token: SecretStr = SecretStr("")
     sms_sender: str = ""
@@ -158,11 +161,11 @@ class SmsSettings(RoleSettings):
 
 
 class WebhookSettings(RoleSettings):
-    """The signed webhook that receives messages: all of its variables or none."""
+    """The variables of the signed webhook that receives messages. Set all of them, or none."""
 
     webhook_url: EndpointUrl | None = Field(None, repr=False)
     webhook_secrets: Annotated[tuple[SecretStr, ...], BeforeValidator(_parse_webhook_secrets)] = ()
-    """Each of them signs. There is more than one while the receiver moves to a new secret."""
+    """Each secret signs every request. There are several while the receiver changes its secret."""
     webhook_channels: Annotated[tuple[str, ...], BeforeValidator(_parse_channels)] = ()
 
     @property
@@ -186,7 +189,7 @@ class WebhookSettings(RoleSettings):
 
 
 class MessengerSettings(SmtpSettings, SmsSettings, WebhookSettings):
-    """All ways to customers, with at most one for each channel."""
+    """The variables of all messengers. Each channel has at most one messenger."""
 
     @model_validator(mode="after")
     def _require_one_messenger_per_channel(self) -> Self:

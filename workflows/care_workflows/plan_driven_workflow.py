@@ -21,7 +21,7 @@ from care_workflows import activity_options, search_attributes, wording
 PlanT = TypeVar("PlanT", bound=Message)
 
 SHORTEST_WAIT: Final = timedelta(seconds=1)
-"""A wait of 0 would start no timer, and asking again without a pause would load the service."""
+"""The shortest wait before the service is asked again. After a wait of 0, there would be no pause."""
 
 _MOST_DOUBLINGS: Final = 6  # from FIRST_OPERATOR_WAIT to LONGEST_OPERATOR_WAIT
 _NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
@@ -30,15 +30,15 @@ _NOT_FOUND: Final = "RESOURCE_NOT_FOUND"
 class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     """Runs the steps that the service's plans name for one resource. Subclasses know which steps there are.
 
-    Operators' updates are answered with what the workflow does after it has asked the service. ``_updates_received``
-    counts the updates that came in, ``_updates_covered`` those that the current call of the service covers, and
-    ``_updates_answered`` those that have their answer.
+    An operator's update makes the workflow ask the service, and returns what the workflow does then. Three counters
+    match updates with results: ``_updates_received`` counts the updates so far, ``_updates_covered`` those that arrived
+    before the current call of the service began, and ``_updates_answered`` those that have a result.
     """
 
     def __init__(self, start: Message, resource: str, first_plan: PlanT | None, plan_type: type[PlanT]) -> None:
-        """Takes the workflow's input without its plan, the resource's name, and the plan that the input had.
+        """``start`` is the workflow's input without its plan, and ``first_plan`` is that plan.
 
-        Without ``first_plan``, the workflow asks the service first.
+        ``resource`` is the resource's name. Without ``first_plan``, the workflow begins by asking the service.
         """
         self._start = start
         self._resource = resource
@@ -46,15 +46,15 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         self._plan_type = plan_type
         self._plan: PlanT | None = None
         self._plan_received = workflow.info().workflow_start_time
-        """When the workflow got its plan. Waits count from then."""
+        """When the workflow received ``_plan``. The plan's wait counts from then."""
         self._poked = False
         self._status_text = wording.ASKING_SERVICE
         self._updates_received = self._updates_covered = self._updates_answered = 0
         self._update_answer = wording.ASKING_SERVICE
         self._failing_activity = ""
-        """The activity whose attempts are failing now; empty for none."""
+        """The activity whose early attempts have failed; empty if there is none."""
         self._last_failure = ""
-        """How that activity failed last, and when, for operators."""
+        """How and when ``_failing_activity`` failed last, as a text for operators."""
         self._operator_waits = 0
         """How many times in a row the workflow has waited for an operator."""
 
@@ -62,12 +62,15 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
 
     @workflow.signal
     def poke(self, *_ignored: object) -> None:
-        """Looks again. Arguments are ignored, because unexpected ones would fail the workflow's task."""
+        """Makes the workflow ask for its plan again.
+
+        The signal takes and ignores any arguments, because unexpected arguments would fail the workflow's task.
+        """
         self._poked = True
 
     @workflow.update
     async def look_again(self) -> str:
-        """Looks again now, and returns a sentence that says what the workflow does next. For operators."""
+        """Makes the workflow ask for its plan now; returns a sentence that says what it does next. For operators."""
         return await self._look_now()
 
     @workflow.signal(dynamic=True)
@@ -76,14 +79,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         workflow.logger.warning("Ignored unknown signal %r", name)
 
     async def _look_now(self) -> str:
-        """Makes the workflow look again; returns a sentence that says what it does next."""
+        """Makes the workflow ask for its plan; returns a sentence that says what it does next."""
         self._updates_received += 1
         number, self._poked = self._updates_received, True
         await workflow.wait_condition(lambda: self._updates_answered >= number)
         return self._update_answer
 
     def _answer_updates(self, text: str) -> None:
-        """Answers the updates that the current call of the service covers."""
+        """Makes ``text`` the result of the updates that arrived before the current call of the service."""
         self._updates_answered, self._update_answer = self._updates_covered, text
 
     # --- what each workflow adds --------------------------------------------------------------------------------------
@@ -105,16 +108,16 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         """Returns the Markdown that the Temporal UI shows as current details."""
 
     async def _ask_after_poke(self, ask: str) -> PlanT | None:
-        """Gets the next plan after a poke. A workflow may override this to ask somebody else than the service."""
+        """Gets the next plan after a poke, from the service. A subclass may get the plan in another way."""
         return await self._run_service_step(ask)
 
     def _search_attribute_updates(self, plan: PlanT) -> Sequence[search_attributes.Update]:
-        """Returns which search attributes the plan changes."""
+        """Returns the changes of search attributes that the plan requires."""
         del plan
         return ()
 
     def _search_attribute_updates_of_failure(self) -> Sequence[search_attributes.Update]:
-        """Returns which search attributes change when the early attempts of a step have failed."""
+        """Returns the changes of search attributes to make when the early attempts of a step have failed."""
         return ()
 
     # --- the loop -----------------------------------------------------------------------------------------------------
@@ -129,8 +132,8 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             if workflow.info().is_continue_as_new_suggested():
                 await self._continue_as_new()
             if plan is None or self._poked:
-                # Cleared before asking: a signal that arrives during the call may announce a change that the response
-                # does not contain yet.
+                # The poke is cleared before the call. A poke that arrives during the call may announce a change that
+                # the response does not contain yet.
                 poked, self._poked, self._updates_covered = self._poked, False, self._updates_received
                 self._set_status(wording.ASKING_SERVICE)
                 plan = await self._ask_after_poke(ask) if poked else await self._run_service_step(ask)
@@ -139,14 +142,14 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return plan
 
     async def _may_end(self) -> bool:
-        """Waits until all updates have their answers, or until a poke; tells whether there was no poke."""
+        """Waits until all updates have returned, or until a poke. Tells whether there was no poke."""
         await workflow.wait_condition(lambda: self._poked or workflow.all_handlers_finished())
         return not self._poked
 
     async def _continue_as_new(self) -> None:
-        """Continues as new, unless an update has no answer yet. Updates are answered first.
+        """Continues as new if every update has its result. Otherwise returns, so updates get their results first.
 
-        The new run inherits no state, not even the poke, because it starts by asking the service.
+        The new run inherits no state, not even the poke, because it begins by asking the service.
         """
         if self._updates_answered == self._updates_received:
             await workflow.wait_condition(workflow.all_handlers_finished)
@@ -154,7 +157,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
             workflow.continue_as_new(self._start)
 
     def _follow(self, plan: PlanT, received: datetime | None = None) -> PlanT:
-        """Makes ``plan`` the current plan, and shows it. The workflow received it now, or at ``received``."""
+        """Makes ``plan`` the current plan, and shows it. ``received`` is when it was received; None for now."""
         self._plan = plan
         self._plan_received = received or workflow.now()
         self._operator_waits = 0
@@ -167,7 +170,10 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
     # --- steps --------------------------------------------------------------------------------------------------------
 
     async def _run_service_step(self, activity: str) -> PlanT | None:
-        """Runs a step that needs only the service; returns the next plan, or None if it has to be asked for."""
+        """Runs a step that needs only the service.
+
+        Returns the next plan, or None if the service has to be asked for it.
+        """
         if activity in activity_options.LOCAL_STEPS and self._failing_activity != activity:
             attempt = self._start_local_activity(activity)
             await workflow.wait([attempt])
@@ -182,7 +188,9 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return await self._plan_from(activity, running)
 
     async def _run_external_step(self, activity: str, retries: activity_options.Retries) -> PlanT | None:
-        """Runs a step at a review site or a provider; returns the next plan, or None if it has to be asked for.
+        """Runs a step at a review site or a provider.
+
+        Returns the next plan, or None if the service has to be asked for it.
 
         The site or provider may be down for days, and a poke may mean that the step is no longer wanted. For example,
         if the contact arrived in another way, the chat must open without waiting for the site. So a poke cancels the
@@ -195,7 +203,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         try:
             await workflow.wait_condition(lambda: self._poked or running.done())
         except asyncio.CancelledError:
-            # The workflow was cancelled. Not a `finally`: it would also await when the worker evicts the workflow.
+            # The workflow was cancelled. A `finally` would also await when the worker evicts the workflow.
             await self._end(running)
             raise
         await self._end(running)
@@ -206,10 +214,10 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         await workflow.wait([running])
 
     def _start_local_activity(self, activity: str) -> workflow.ActivityHandle[PlanT]:
-        """Starts the first attempt of a step that needs only the service.
+        """Starts the first attempt of a step that needs only the service, as a local activity.
 
-        For Temporal, a local activity costs a third of what an activity costs, but operators do not see its attempts.
-        So it has only one attempt. If that fails, an activity follows, which shows its attempts.
+        A local activity costs Temporal a third of what an activity costs, but operators do not see its attempts. So the
+        local activity has only one attempt. If this attempt fails, an activity follows, whose attempts operators see.
         """
         return workflow.start_local_activity(
             activity,
@@ -226,9 +234,9 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return workflow.start_activity(activity, self._start, result_type=self._plan_type, **options)
 
     async def _plan_from(self, activity: str, ended: workflow.ActivityHandle[PlanT]) -> PlanT | None:
-        """Returns the plan that an activity returned; None if the activity returned none."""
+        """Returns the plan that an activity returned; None if the activity was cancelled or failed."""
         if ended.cancelled():
-            return None  # by a poke
+            return None  # cancelled by a poke
         error = ended.exception()
         if error is None:
             if self._failing_activity == activity:
@@ -243,17 +251,17 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         return None  # also after a poke that ended the pause between two attempts
 
     def _show_failure(self, activity: str, cause: BaseException | None) -> None:
-        """Shows why all attempts so far have failed. The next attempts use the late retry options."""
+        """Shows operators why all attempts so far have failed. The next attempts use the late retry options."""
         self._failing_activity = activity
         self._last_failure = f"{wording.describe_failure(cause)}, {wording.format_time(workflow.now())}"
         self._upsert(self._search_attribute_updates_of_failure())
         self._answer_updates(f"Failed: {self._last_failure}. Care retries.")
 
     async def _handle_refusal(self, refusal: ApplicationError) -> None:
-        """Fails if the resource does not exist; otherwise waits for an operator.
+        """Fails the workflow if the resource does not exist; otherwise waits for an operator.
 
-        An expired token, or a service that is older or newer than the worker, is for an operator to fix. It must end
-        neither a recovery nor a delivery, because the customer did nothing wrong.
+        The reason may be an expired token, or a service that is older or newer than the worker. An operator must fix
+        that. The refusal must not end a recovery or a delivery, because the customer did nothing wrong.
         """
         if refusal.type == _NOT_FOUND:
             message = f"The service does not know {self._resource}"
@@ -275,7 +283,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         await self._wait_for_poke(pause, "the service is asked again")
 
     async def _wait_for_plan(self, wait: timedelta, summary: str) -> None:
-        """Waits for a poke, at most as long as the plan says.
+        """Waits for a poke, at most for ``wait``, which counts from when the workflow received the plan.
 
         The first plan may be old, for example if no worker ran when the workflow started.
         """
@@ -283,7 +291,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         await self._wait_for_poke(max(rest, SHORTEST_WAIT), summary)
 
     async def _wait_for_poke(self, longest: timedelta, summary: str) -> None:
-        """Waits for a poke, at most for ``longest``; ``summary`` says what happens then."""
+        """Waits for a poke, at most for ``longest``. ``summary`` says what happens at the end of that time."""
         with suppress(TimeoutError):
             await workflow.wait_condition(lambda: self._poked, timeout=longest, timeout_summary=summary)
 
@@ -299,7 +307,7 @@ class PlanDrivenWorkflow(ABC, Generic[PlanT]):
         workflow.set_current_details(details)
 
     def _upsert(self, updates: Sequence[search_attributes.Update]) -> None:
-        # A workflow that was started without search attributes runs where they are not registered. Naming them there
-        # would fail its task.
+        # If the workflow was started without search attributes, they may not be registered in its namespace. Setting
+        # them would then fail the workflow's task.
         if updates and workflow.info().typed_search_attributes.get(search_attributes.TICKET) is not None:
             workflow.upsert_search_attributes(updates)

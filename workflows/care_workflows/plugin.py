@@ -22,14 +22,15 @@ class CarePlugin(SimplePlugin):
     Or ``Client.connect(…, plugins=[CarePlugin(…)])``: then every worker of that client runs the workflows, each on its
     own task queue. Give the plugin to the worker or to the client; the SDK warns if both have it.
 
-    The plugin keeps the worker's workflows, activities, sandbox and data converter. Care's own workflows run without
-    the sandbox. The plugin uses the event loop of ``care``, which the caller closes after the worker.
+    The plugin does not change the worker's other workflows and activities, its sandbox or its data converter. Care's
+    own workflows run without the sandbox. Run the worker in the event loop in which ``care`` was connected, and close
+    ``care`` after the worker has stopped.
     """
 
     def __init__(self, care: CareClient, review_sites: ReviewSites, messengers: Messengers | None = None) -> None:
-        """Connects the workflows to the service behind ``care``, whose token has the role ``worker``.
+        """Connects the workflows to the service that ``care`` calls. The token of ``care`` needs the role ``worker``.
 
-        Messages fail with NO_CHANNEL if ``messengers`` has no adapter for their channel.
+        A message fails with NO_CHANNEL if ``messengers`` has no adapter for the message's channel.
         """
         super().__init__(
             "care",
@@ -44,8 +45,8 @@ class CarePlugin(SimplePlugin):
     def configure_worker(self, config: WorkerConfig) -> WorkerConfig:
         """Adds the workflows and activities, and lets running attempts finish when the worker stops.
 
-        Temporal's default cancels running attempts at once. Their retries would then start while the review site may
-        still be processing the interrupted request.
+        By default, the SDK cancels running attempts at once. Then a retry could start while the review site still
+        processes the interrupted request.
         """
         config = super().configure_worker(config)
         grace = config.get("graceful_shutdown_timeout", timedelta())

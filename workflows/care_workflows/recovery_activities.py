@@ -1,8 +1,8 @@
-"""The activities of `ContactRecovery`. They ask the service, act at the review site and report the outcome.
+"""The activities of `ContactRecovery`. They call the service, act at the review site and report the outcome.
 
-A grant contains the text of a reply and the link in it. Temporal stores results and failures, so neither may contain
-anything of a grant. A result contains only the plan, and a failure contains only Care's own codes. No activity sends
-heartbeats; `PlanDrivenWorkflow` relies on that.
+A grant contains the text of a reply and the link to the form. Temporal stores the results and failures of activities,
+so neither may contain anything of a grant. A result contains only the plan, and a failure contains what `failures`
+allows. No activity sends heartbeats; `PlanDrivenWorkflow` relies on that.
 """
 
 from collections.abc import Awaitable, Callable, Sequence
@@ -48,7 +48,8 @@ if TYPE_CHECKING:  # this class exists for type checkers only
 class RecoveryActivities:
     """Each activity returns the service's next plan.
 
-    If the service refuses, an activity raises ``ApplicationError`` with the error reason as type; see ``failures``.
+    If the service refuses a call, the activity raises ``ApplicationError`` with the error reason as its type; see
+    ``failures``.
     """
 
     def __init__(
@@ -57,7 +58,10 @@ class RecoveryActivities:
         review_sites: ReviewSites,
         attempt_deadline: timedelta = activity_options.ATTEMPT_DEADLINE,
     ) -> None:
-        """``workers`` calls the service. ``attempt_deadline`` limits each attempt at a site, reports included."""
+        """``workers`` is the stub that calls the service.
+
+        ``attempt_deadline`` limits each attempt at a site, including its calls of the service.
+        """
         self._workers = workers
         self._review_sites = review_sites
         self._attempt_deadline = attempt_deadline
@@ -79,10 +83,10 @@ class RecoveryActivities:
 
     @activity.defn(name=activity_names.CHECK_RECOVERY)
     async def check_recovery(self, start: ContactRecoveryInput) -> RecoveryPlan:
-        """Asks for the recovery's next plan. Opens the chat and reminds the assignee here, to save an activity.
+        """Asks the service for the recovery's next plan. First opens the chat or reminds the assignee if it is time.
 
-        UnlockChat answers as CheckRecovery does. It also opens the chat if the contact has arrived, which is the usual
-        reason to ask.
+        Doing this here saves an activity. UnlockChat returns the same plan as CheckRecovery. It first opens the chat if
+        the contact has arrived, which is the usual reason for this activity.
         """
         async with service_step():
             plan = (await self._workers.UnlockChat(UnlockChatRequest(name=start.recovery))).plan
@@ -122,7 +126,7 @@ class RecoveryActivities:
                 return begun.plan
             number = begun.grant.attempt
             reply = ReplyAttempt(start.recovery, begun.grant, self._review_sites)
-            # An earlier attempt may have posted the reply without reporting it. So the site is read first.
+            # An earlier attempt may have posted the reply without reporting that. So the site is read first.
             if begun.grant.read_first and await _is_public(reply):
                 return await self._report_posted(start, number)
             try:
@@ -164,7 +168,7 @@ class RecoveryActivities:
                 refusal = error
             else:
                 return await self._report_retracted(start, number)
-            # Nothing is left to remove if the site removed the reply or the review.
+            # The site may have removed the reply or the review itself. Then nothing is left to remove.
             try:
                 is_public = await reply.is_link_public()
             except ReplyRefused:
@@ -201,8 +205,8 @@ class RecoveryActivities:
     async def _check_after_report(self, start: ContactRecoveryInput, reported: RecoveryPlan) -> RecoveryPlan:
         """Asks for the next plan right after a report. ``reported`` is the plan in the response to that report.
 
-        This saves a signal and an activity: the service does not have to wake the workflow for the next plan. If this
-        attempt is lost, the workflow asks for the plan itself.
+        With this call, the service does not wake the workflow for the report, which saves a signal and an activity. If
+        this attempt is lost before the call, the service wakes the workflow half a minute after the report.
         """
         request = CheckRecoveryRequest(name=start.recovery, report_time=reported.plan_time)
         return (await self._workers.CheckRecovery(request)).plan
@@ -211,7 +215,8 @@ class RecoveryActivities:
 async def _is_public(reply: ReplyAttempt) -> bool:
     """Tells whether the reply with the link is public; raises a retryable error if the site refuses to be read.
 
-    Such a refusal says nothing about what the public sees. Reporting it would end a recovery whose link may be public.
+    A refused read says nothing about what the public sees. If it were reported as a refusal, it would end a recovery
+    whose link may be public.
     """
     try:
         return await reply.is_link_public()

@@ -1,4 +1,7 @@
-"""What operators read about a recovery in the Temporal UI. Pure, and without customer data."""
+"""The texts about a recovery that operators read in the Temporal UI.
+
+All functions are pure. No text contains customer data.
+"""
 
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -117,5 +120,5 @@ def _wait_end(plan: RecoveryPlan) -> datetime:
 
 
 def _ends_wait(plan: RecoveryPlan, time: Timestamp) -> bool:
-    # The wait is a duration, so its end may miss the instant slightly.
+    # The plan has a duration and not the end of the wait, so the computed end may differ slightly from ``time``.
     return abs(_wait_end(plan) - time.ToDatetime(UTC)) <= timedelta(seconds=1)

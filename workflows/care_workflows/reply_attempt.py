@@ -9,17 +9,17 @@ from care_workflows.resource_names import last_segment, parse_recovery
 
 
 class ReplyAttempt:
-    """Does at the review site what one grant allows.
+    """Carries out at the review site what one grant allows.
 
-    It holds the link to the form, so it must not outlive the activity, nor appear in a log. All methods raise
-    ``ReplyRefused`` if retrying cannot help, and ``ApplicationError`` if it can.
+    An attempt holds the link to the form, so it must not outlive its activity, and must not appear in a log. All
+    methods raise ``ReplyRefused`` if retrying cannot help, and ``ApplicationError`` if it can.
     """
 
     def __init__(self, recovery: str, grant: PostingGrant, sites: ReviewSites) -> None:
-        """``recovery`` is the resource name."""
+        """``recovery`` is the resource name of the recovery."""
         self._grant = grant
         self._sites = sites
-        # A repetition within the same attempt is the same write; another attempt is another write.
+        # A write that is repeated within an attempt has the same key. The write of another attempt has another key.
         self._key = f"{recovery}/{grant.attempt}"
         self._target = ReplyTarget(
             organization=parse_recovery(recovery).organization,
@@ -41,7 +41,7 @@ class ReplyAttempt:
             await self._sites.get(self._target.site).retract_reply(self._target, self._grant.text, self._key)
 
     async def is_link_public(self) -> bool:
-        """Reads whether the public reply contains the link."""
+        """Tells whether the public reply contains the link; False if the review does not exist."""
         try:
             with failures.convert_site_errors():
                 reply = await self._sites.get(self._target.site).read_reply(self._target)

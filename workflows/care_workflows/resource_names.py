@@ -16,17 +16,17 @@ class TicketName(NamedTuple):
 
 
 def parse_ticket(name: str) -> TicketName:
-    """Parses ``organizations/{o}/tickets/{n}``; raises ValueError."""
+    """Parses ``organizations/{o}/tickets/{n}``; raises ValueError for any other name."""
     return _parse(name, "")
 
 
 def parse_recovery(name: str) -> TicketName:
-    """Returns the ticket of ``organizations/{o}/tickets/{n}/recoveries/{id}``; raises ValueError."""
+    """Returns the ticket of ``organizations/{o}/tickets/{n}/recoveries/{id}``; raises ValueError for any other name."""
     return _parse(name, "/recoveries/")
 
 
 def parse_message(name: str) -> TicketName:
-    """Returns the ticket of ``organizations/{o}/tickets/{n}/messages/{id}``; raises ValueError."""
+    """Returns the ticket of ``organizations/{o}/tickets/{n}/messages/{id}``; raises ValueError for any other name."""
     return _parse(name, "/messages/")
 
 

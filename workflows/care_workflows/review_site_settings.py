@@ -17,18 +17,18 @@ class ReviewSiteSettings(RoleSettings):
     """Google Business Profile, and the local review site for development."""
 
     google_credentials_file: Path | None = None
-    """JSON key of the service account that replies; None for no replies at Google."""
+    """JSON key file of the service account that posts replies; None for no replies at Google."""
     google_url: BaseUrl = PUBLIC_URL
     google_overwrite: bool = False
-    """Whether Care replaces replies that it did not write."""
+    """Whether Care may replace replies that Care did not write."""
 
     review_site_url: BaseUrl | None = None
-    """Base URL of the local review site; None for none."""
+    """Base URL of the local review site; None if there is no such site."""
 
     _google_account: GoogleAccount | None = PrivateAttr(None)
 
     def create_google_business(self) -> GoogleBusiness | None:
-        """Returns a new adapter, to be closed by the caller; None if no service account is configured."""
+        """Returns a new adapter, which the caller must close; None if no service account is configured."""
         if self._google_account is None:
             return None
         return GoogleBusiness(self._google_account, self.google_url, overwrite=self.google_overwrite)

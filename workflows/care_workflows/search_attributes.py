@@ -1,7 +1,7 @@
 """The search attributes by which operators find Care's workflows in the Temporal UI, and their registration.
 
-Temporal refuses to start a workflow with an unregistered attribute. So a caller starts a workflow with them only if
-they are registered, and the workflow changes them only if it was started with them.
+Temporal refuses to start a workflow with an unregistered attribute. So a caller sets the attributes at the start of a
+workflow only if they are registered, and the workflow changes them only if it was started with them.
 """
 
 import shlex
@@ -44,7 +44,7 @@ LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBU
 TICKET: Final = SearchAttributeKey.for_keyword(workflow_names.TICKET_ATTRIBUTE)
 """The ticket as ``{organization}/{number}``, the same for all workflows of a ticket."""
 WAITS_FOR: Final = SearchAttributeKey.for_keyword(workflow_names.WAITS_FOR_ATTRIBUTE)
-"""``customer``, ``review-site``, ``provider`` or ``operator``; unset if the workflow waits for nobody."""
+"""Who must act next: ``customer``, ``review-site``, ``provider`` or ``operator``; unset if nobody must."""
 NEXT_DEADLINE: Final = SearchAttributeKey.for_datetime(workflow_names.NEXT_DEADLINE_ATTRIBUTE)
 """When the workflow acts next if nobody does anything."""
 FORM_EXPIRY: Final = SearchAttributeKey.for_datetime("CareFormExpiry")
@@ -71,7 +71,7 @@ _SHORT_STEPS: Final = (RECOVERY_STEP_UNLOCK, RECOVERY_STEP_EXPIRE, RECOVERY_STEP
 _NOT_ALLOWED: Final = (RPCStatusCode.PERMISSION_DENIED, RPCStatusCode.UNIMPLEMENTED)
 
 _SAME_TIME: Final = timedelta(minutes=1)
-"""Times that differ by less are the same. They are computed from durations, so they vary a little each time."""
+"""Two times that differ by less count as equal. They are computed from durations, so they vary a little."""
 
 T = TypeVar("T", str, datetime)
 Update = SearchAttributeUpdate[str] | SearchAttributeUpdate[datetime]
@@ -80,8 +80,8 @@ Update = SearchAttributeUpdate[str] | SearchAttributeUpdate[datetime]
 def recovery_updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list[Update]:
     """Returns how a recovery's plan changes the ``current`` attributes.
 
-    Temporal bills each upsert. So the list is empty if nothing changes and for steps that take only a moment. It is
-    also empty at the end, because operators filter for running workflows.
+    Temporal bills each upsert. So the list is empty if nothing changes, and for steps that take only a moment. The list
+    is also empty at the end, because operators filter for running workflows.
     """
     if plan.step in _SHORT_STEPS:
         return []
@@ -100,7 +100,7 @@ def recovery_updates(plan: RecoveryPlan, current: TypedSearchAttributes) -> list
 def delivery_updates(plan: DeliveryPlan, current: TypedSearchAttributes) -> list[Update]:
     """Returns how a delivery's plan changes the ``current`` attributes.
 
-    The list is empty except for a wait: most messages are sent at once.
+    The list is empty unless the step is WAIT. Most messages are sent at once, so they cost no upsert.
     """
     if plan.step != DELIVERY_STEP_WAIT:
         return []
@@ -135,9 +135,9 @@ def operator_wait_updates(current: TypedSearchAttributes) -> list[Update]:
 async def register(client: Client) -> list[str]:
     """Registers the attributes that are missing in the client's namespace.
 
-    Returns the ``temporal`` commands that an administrator has to run, if the client may not register or an
-    attribute has another type; empty if all attributes are registered. Workers may call this concurrently. Raises
-    ``RPCError`` if the server fails.
+    Returns the ``temporal`` commands that an administrator has to run if the client may not register attributes, or if
+    an attribute has another type. Returns an empty list if all attributes are registered. Workers may call this
+    concurrently. Raises ``RPCError`` if the server fails.
     """
     try:
         listed = await client.operator_service.list_search_attributes(
@@ -163,7 +163,7 @@ async def register(client: Client) -> list[str]:
         if error.status in _NOT_ALLOWED:
             return [_command("create", client.namespace, name) for name in SEARCH_ATTRIBUTES]
         raise
-    # Left to an administrator, because somebody else may use the attribute with the other type.
+    # An administrator has to decide, because another program may use the attribute with the other type.
     return [_command(verb, client.namespace, name) for name in mistyped for verb in ("remove", "create")]
 
 

@@ -1,7 +1,7 @@
 """Receives the SMS provider's callbacks over HTTP, and pokes the workflow of the message.
 
-A callback is only a hint: nothing but the message's name is read. The workflow asks the provider what became of the
-message. So a lost, repeated, late or reordered callback does no harm.
+A callback is only a hint: the only content that is used is the message's name. The workflow asks the provider what
+became of the message. So a lost, repeated, late or reordered callback does no harm.
 """
 
 import asyncio
@@ -22,7 +22,7 @@ from care_workflows.channels.sms import SmsAccount, callback_url
 from care_workflows.channels.sms_signature import HEADER, is_signed
 
 _MAX_BODY_BYTES: Final = 64 * 1024
-"""A callback has about one thousand."""
+"""A callback has about 1,000 bytes."""
 _MAX_FIELDS: Final = 200
 _BODY_TIMEOUT: Final = 10.0
 """Seconds."""
@@ -35,7 +35,7 @@ def create_app(temporal: Client, sms: SmsAccount) -> Starlette:
     """Returns the application that serves ``sms.callback_url``."""
     receive = _Callbacks(temporal, sms).receive
     app = Starlette(routes=[Route("/sms/{organization}/{ticket:int}/{message}", receive, methods=["POST"])])
-    # Starlette would redirect a path with a slash at the end to a URL made from the request's Host header.
+    # By default, Starlette redirects a path with a trailing slash to a URL that it makes from the Host header.
     app.router.redirect_slashes = False
     return app
 
@@ -47,7 +47,11 @@ class _Callbacks:
         self._has_warned = False
 
     async def receive(self, request: Request) -> Response:
-        """Returns 204 for every signed callback, even if the workflow has ended."""
+        """Pokes the workflow that a signed callback is about.
+
+        Responds with 204, even if the workflow has ended; with 503 if Temporal is unavailable. Responds with 403 if the
+        signature is wrong, with 408 if the body does not arrive in time, and with 413 if it is too long.
+        """
         try:
             async with asyncio.timeout(_BODY_TIMEOUT):
                 body = await _read_body(request)
@@ -57,7 +61,7 @@ class _Callbacks:
             return Response(status_code=413)
         organization, ticket, message = (request.path_params[name] for name in ("organization", "ticket", "message"))
         name = f"organizations/{organization}/tickets/{ticket}/messages/{message}"
-        # The URL that the provider was given, whatever the Host header says.
+        # The provider signs the URL that it got from us. The Host header may differ from that URL.
         url = callback_url(self._sms.callback_url, name)
         if not is_signed(self._sms.auth_token, url, _parse_form(body), request.headers.get(HEADER, "")):
             self._warn_once()
@@ -65,7 +69,7 @@ class _Callbacks:
         return Response(status_code=await self._poke(message_delivery_id(organization, ticket, message)))
 
     def _warn_once(self) -> None:
-        """Warns an operator whose settings may be wrong; only once, so that strangers cannot fill the log."""
+        """Logs a warning, because the settings may be wrong. Logs it once, so that strangers cannot fill the log."""
         if not self._has_warned:
             self._has_warned = True
             _log.warning(
@@ -73,7 +77,7 @@ class _Callbacks:
             )
 
     async def _poke(self, workflow: str) -> int:
-        """Returns the HTTP status to answer with."""
+        """Pokes the workflow with this id; returns the HTTP status of the response."""
         try:
             await self._temporal.get_workflow_handle(workflow).signal(POKE, rpc_timeout=_POKE_TIMEOUT)
         except RPCError as error:
@@ -94,7 +98,7 @@ async def _read_body(request: Request) -> bytes | None:
 
 
 def _parse_form(body: bytes) -> list[tuple[str, str]]:
-    """Returns the form's fields; empty if the body is not a form, which no signature matches."""
+    """Returns the form's fields; empty if the body is not a form."""
     try:
         return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:

@@ -21,10 +21,11 @@ _log = logs.get_logger(__name__)
 
 
 async def connect(metrics_address: Address | None) -> Client:
-    """Connects as the ``TEMPORAL_*`` variables say, waiting until the server and its namespace are available.
+    """Connects as the ``TEMPORAL_*`` variables say. Waits until the server and the namespace are available.
 
-    The SDK serves its metrics at ``metrics_address``. Workers of this client use its interceptor, which continues the
-    trace of the call that woke a workflow. Raises ``ConfigurationError`` if the address cannot be used.
+    The SDK serves its metrics at ``metrics_address``; None for no metrics. The client's interceptor also applies to its
+    workers, and continues the trace of the call that woke a workflow. Raises ``ConfigurationError`` if the SDK cannot
+    listen on ``metrics_address``.
     """
     config, runtime = connect_config(), _create_runtime(metrics_address)
     pause = _FIRST_PAUSE
@@ -32,7 +33,7 @@ async def connect(metrics_address: Address | None) -> Client:
         try:
             client = await Client.connect(**config, interceptors=[TracingInterceptor()], runtime=runtime)
             await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=client.namespace))
-        except (RuntimeError, RPCError) as error:  # the SDK raises the first if connecting fails
+        except (RuntimeError, RPCError) as error:  # the SDK raises RuntimeError if it cannot connect
             _log.warning(
                 "waiting for Temporal", address=config.get("target_host"), error=str(error), retry_seconds=pause
             )
@@ -43,7 +44,7 @@ async def connect(metrics_address: Address | None) -> Client:
 
 
 def _create_runtime(metrics_address: Address | None) -> Runtime | None:
-    """Returns the SDK's runtime with metrics at that address; None for the default one, which has no metrics."""
+    """Returns an SDK runtime with metrics at the address; None for the default runtime, which has no metrics."""
     if metrics_address is None:
         return None
     # Prometheus's conventions for names and units.

@@ -1,4 +1,4 @@
-"""The activities of `TicketWorkflow`. They ask the service, which computes all deadlines."""
+"""The activities of `TicketWorkflow`. They call the service, which computes all deadlines."""
 
 from collections.abc import Awaitable, Callable, Sequence
 from typing import TYPE_CHECKING, Any
@@ -17,11 +17,12 @@ if TYPE_CHECKING:  # this class exists for type checkers only
 class TicketActivities:
     """Each activity returns the service's next plan.
 
-    If the service refuses, an activity raises ``ApplicationError`` with the error reason as type; see ``failures``.
+    If the service refuses a call, the activity raises ``ApplicationError`` with the error reason as its type; see
+    ``failures``.
     """
 
     def __init__(self, workers: "WorkerServiceAsyncStub") -> None:
-        """``workers`` calls the service."""
+        """``workers`` is the stub that calls the service."""
         self._workers = workers
 
     @property
@@ -31,12 +32,12 @@ class TicketActivities:
 
     @activity.defn(name=activity_names.GET_NEXT_DEADLINE)
     async def get_next_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
-        """Asks for the ticket's next deadline."""
+        """Asks the service for the ticket's next deadline."""
         async with service_step():
             return (await self._workers.GetNextDeadline(GetNextDeadlineRequest(name=start.ticket))).plan
 
     @activity.defn(name=activity_names.FIRE_DEADLINE)
     async def fire_deadline(self, start: TicketWorkflowInput) -> DeadlinePlan:
-        """Has the service apply the deadline that has passed."""
+        """Makes the service carry out the first deadline that is due; changes nothing if none is due."""
         async with service_step():
             return (await self._workers.FireDeadline(FireDeadlineRequest(name=start.ticket))).plan

@@ -1,4 +1,7 @@
-"""What operators read about a ticket's own workflow in the Temporal UI. Pure, and without customer data."""
+"""The texts about a ticket's own workflow that operators read in the Temporal UI.
+
+All functions are pure. No text contains customer data.
+"""
 
 from typing import Final
 

@@ -1,4 +1,4 @@
-"""The workflow `TicketWorkflow`: reminders, deadlines and the automatic close of one ticket."""
+"""The workflow `TicketWorkflow`: the deadlines, the warning and the automatic close of one ticket."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -18,10 +18,10 @@ from care_workflows.resource_names import parse_ticket
 
 @workflow.defn(sandboxed=False)
 class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
-    """Sleeps until the ticket's next deadline and fires it, from the ticket's creation until it is CLOSED.
+    """Waits for the ticket's next deadline and fires it, again and again until the ticket is CLOSED.
 
-    The workflow computes no deadline. The service names the next one, and checks again when it is fired. A poke only
-    says that the next deadline may be earlier than before.
+    The workflow computes no deadline. The service names the next one, and checks that it is due when the workflow fires
+    it. A poke means only that the next deadline may have changed.
     """
 
     @workflow.init
@@ -36,8 +36,8 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
     async def run(self, start: TicketWorkflowInput) -> TicketWorkflowResult:
         """Runs the service's plans until the ticket is CLOSED; returns the last plan.
 
-        Fails with INVALID_FIELD or RESOURCE_NOT_FOUND if ``start`` does not name a ticket, as ``ContactRecovery``
-        does.
+        Fails with INVALID_FIELD if ``start.ticket`` is not the name of a ticket, and with RESOURCE_NOT_FOUND if the
+        ticket does not exist.
         """
         try:
             parse_ticket(start.ticket)
@@ -47,14 +47,14 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
 
     @workflow.query
     def status(self) -> TicketWorkflowStatus:
-        """Returns what the workflow is waiting for, and the service's last plan."""
+        """Returns what the workflow is doing, and the service's last plan."""
         return TicketWorkflowStatus(doing=self._status_text, plan=self._plan)
 
     @workflow.signal
     def ticket_closed(self, *arguments: object) -> None:
-        """Ends the workflow with the last plan, because nothing happens to a CLOSED ticket.
+        """Ends the workflow with the plan in the argument, without asking the service: a CLOSED ticket has no deadline.
 
-        Any other argument makes the signal a poke, because an error here would fail the workflow's task.
+        With any other arguments, the signal is only a poke. Raising an error here would fail the workflow's task.
         """
         self._poked = True
         match arguments:
@@ -82,7 +82,7 @@ class TicketWorkflow(PlanDrivenWorkflow[DeadlinePlan]):
             await workflow.wait_condition(lambda: self._poked)
             return None
         await self._wait_for_plan(plan.wait.ToTimedelta(), wording.describe_deadline(plan))
-        # Fired without asking first: firing a deadline that is not due is harmless.
+        # The workflow does not ask the service first, because firing a deadline that is not due changes nothing.
         return None if self._poked else await self._run_service_step(activity_names.FIRE_DEADLINE)
 
     def _describe_step(self, plan: DeadlinePlan) -> str:

@@ -28,7 +28,10 @@ _UNAVAILABLE: Final = {
     "UNEXPECTED_RESPONSE": "the response is not one that this provider sends: check the configured URL",
     "ATTEMPT_DEADLINE": "no response in time",
 }
-"""By `UnavailableReason`. ATTEMPT_DEADLINE stands for an attempt that took longer than `ATTEMPT_DEADLINE`."""
+"""The texts by `UnavailableReason`.
+
+ATTEMPT_DEADLINE is the reason of an attempt that took longer than `activity_options.ATTEMPT_DEADLINE`.
+"""
 
 
 def unknown_step(step: int) -> str:
@@ -37,14 +40,14 @@ def unknown_step(step: int) -> str:
 
 
 def refused_worker(reason: str) -> str:
-    """Returns the status of a workflow whose worker the service refuses, for an error reason or a gRPC code."""
+    """Returns the status of a workflow whose worker the service refuses. ``reason`` is an error reason or gRPC code."""
     advice = "Check CARE_TOKEN and the versions of worker and service."
     again = f"The workflow asks again within {format_duration(LONGEST_OPERATOR_WAIT)}."
     return f"Paused: the service refuses this worker ({reason}). {advice} {again}"
 
 
 def describe_failure(cause: BaseException | None) -> str:
-    """Returns a short text that says why an activity failed. It contains Care's own codes only."""
+    """Returns a short text, without customer data, that says why an activity failed."""
     match cause:
         case ApplicationError(
             type=failure_types.SITE_UNAVAILABLE | failure_types.MESSENGER_UNAVAILABLE, message=reason
@@ -59,7 +62,7 @@ def describe_failure(cause: BaseException | None) -> str:
 
 
 def retry_note(party: str, retries: Retries) -> str:
-    """Returns the sentence that says how often Care retries while ``party`` is unavailable."""
+    """Returns the sentence that says after which pauses Care retries while ``party`` is unavailable."""
     first, second = format_duration(retries.first_interval), format_duration(2 * retries.first_interval)
     longest = format_duration(retries.longest_interval)
     return f"While {party} is unavailable, Care retries after {first}, {second}, … up to {longest}; a poke retries now."
@@ -72,7 +75,7 @@ def format_time(time: Timestamp | datetime) -> str:
 
 
 def format_duration(duration: timedelta) -> str:
-    """Returns whole hours, minutes or seconds, in the largest unit that fits: ``5 min``."""
+    """Returns the duration in hours, minutes or seconds: the largest unit that gives a whole number (``5 min``)."""
     seconds = int(duration.total_seconds())
     for unit, size in (("h", 3600), ("min", 60)):
         if seconds % size == 0:
@@ -93,5 +96,5 @@ def markdown_table(rows: Mapping[str, str]) -> list[str]:
 
 
 def _cell(text: str) -> str:
-    """Quotes ``text`` so that Markdown shows it unchanged."""
+    """Returns ``text`` as Markdown code. A backtick or a pipe would end the cell, so each is replaced."""
     return f"`{text.replace('`', chr(39)).replace('|', '¦')}`" if text else ""

@@ -80,7 +80,7 @@ async def _run_worker(settings: WorkerSettings) -> None:
 async def _serve_callbacks(settings: WorkerSettings, client: Client, stack: AsyncExitStack) -> Awaitable[None] | None:
     """Serves the SMS provider's callbacks until ``stack`` closes.
 
-    Returns an awaitable that ends with the server; None if no callbacks are configured.
+    Returns an awaitable that ends when the server ends; None if no callbacks are configured.
     """
     if settings.sms is None or settings.sms_callback_address is None:
         return None
@@ -92,9 +92,10 @@ async def _serve_callbacks(settings: WorkerSettings, client: Client, stack: Asyn
 
 
 async def _require_accepted_token(care: CareClient) -> None:
-    """Raises ConfigurationError if the service refuses the token. Otherwise every recovery would wait for an operator.
+    """Raises ConfigurationError if the service refuses the token.
 
-    The check asks for a recovery that does not exist. If the service is unavailable, the worker starts anyway.
+    With a refused token, every recovery would wait for an operator. The check asks for a recovery that does not exist.
+    If the service is unavailable, the worker starts anyway.
     """
     try:
         await care.workers.CheckRecovery(CheckRecoveryRequest(name=_NO_RECOVERY))

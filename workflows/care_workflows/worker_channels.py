@@ -40,7 +40,7 @@ async def open_review_sites(settings: ReviewSiteSettings, stack: AsyncExitStack)
 
 
 async def open_messengers(settings: MessengerSettings, stack: AsyncExitStack) -> Messengers:
-    """Returns the configured ways to customers; ``stack`` closes those that keep connections."""
+    """Returns the configured messengers; ``stack`` closes those that keep connections."""
     messengers: dict[str, Messenger] = {}
     if settings.smtp_server is not None:
         messengers["EMAIL"] = SmtpEmail(settings.smtp_server)

@@ -14,7 +14,10 @@ _DeploymentName = Annotated[str, Field(min_length=1, pattern=r"^[^.]+$")]
 
 
 class VersionSettings(RoleSettings):
-    """The variables of the worker's version: both or neither. Without them the worker takes all tasks of its queue."""
+    """The two variables of the worker's version. Set both or neither.
+
+    A worker without a version takes all tasks of its queue.
+    """
 
     worker_deployment: _DeploymentName | None = None
     worker_build_id: str | None = Field(None, min_length=1)
@@ -28,12 +31,12 @@ class VersionSettings(RoleSettings):
 
     @property
     def deployment_config(self) -> WorkerDeploymentConfig | None:
-        """The worker's version, as Temporal takes it; None without one.
+        """The worker's version in the form that Temporal's SDK takes; None if no version is configured.
 
-        The workflows are auto-upgrade: at their next task they move to the current version. They wait for weeks and
-        months. If they were pinned, old workers would have to run that long, and a fix would not reach a waiting
-        workflow. The behavior is set here and not at each workflow, because Temporal refuses the tasks of an
-        unversioned worker whose workflows declare one.
+        The workflows are auto-upgrade: each workflow task runs on the version that is current at that time. Workflows
+        wait for weeks or months. If they were pinned to a version, its workers would have to run that long, and a fix
+        would not reach a waiting workflow. The behavior is set here and not in the workflows: if a workflow declared a
+        behavior, Temporal would refuse the tasks of a worker without a version.
         """
         if self.worker_deployment is None or self.worker_build_id is None:
             return None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 def temporal_variables(home: Path) -> dict[str, str]:
-    """Returns Temporal's variables: those of the environment, or else the address of the stack that runs in `home`."""
+    """Returns the environment. If it has no variable of Temporal, adds the address of the stack that runs in `home`."""
     if any(name.startswith("TEMPORAL_") for name in os.environ):
         return dict(os.environ)
     from care_dev.stack.stack import Stack
@@ -28,7 +28,7 @@ def temporal_variables(home: Path) -> dict[str, str]:
 def missing(home: Path) -> Sequence[ExpectedWorkflow]:
     """Returns the workflows that must run, do not run, and have no outbox row that will start them.
 
-    Raises StackError if the database or Temporal can't be reached.
+    Raises StackError if the database or Temporal can't be reached, or if the database is not one of this version.
     """
     from sqlalchemy.exc import SQLAlchemyError
     from temporalio.client import Client
@@ -54,7 +54,7 @@ def missing(home: Path) -> Sequence[ExpectedWorkflow]:
     except Refusal as error:
         raise StackError("the service's database can't be reached: is it running?") from error
     except (SQLAlchemyError, ValueError) as error:
-        # The error's text may hold the URL, and the URL a password.
+        # The error's text may contain the URL, which may contain a password.
         raise StackError("CARE_DATABASE_URL does not name a Care database of this version") from error
     except (RPCError, RuntimeError) as error:
         raise StackError("Temporal can't be reached: is it running at TEMPORAL_ADDRESS?") from error

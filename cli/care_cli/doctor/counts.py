@@ -1,4 +1,4 @@
-"""Compares the counts of tickets with the tickets, and corrects them."""
+"""Compares the stored counts of tickets with the tickets, and corrects the counts."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from care_service.storage.ticket_counts import CountDrift
 
 _NO_LIMIT: Final = timedelta(0)
-"""The statements read all tickets, so they may take longer than those of calls."""
+"""Turns off the time limit of statements, because these statements read all tickets."""
 
 
 def wrong_counts(home: Path) -> Sequence[CountDrift]:
@@ -25,20 +25,20 @@ def wrong_counts(home: Path) -> Sequence[CountDrift]:
 
 
 def correct_counts(home: Path) -> Sequence[CountDrift]:
-    """Corrects these counts, and returns them as they were. Raises StackError if the database can't be reached."""
+    """Corrects the wrong counts, and returns the differences. Raises StackError if the database can't be reached."""
     from care_service.storage.ticket_counts import TicketCountKeeper
 
     return with_database(database_url(home), lambda database: TicketCountKeeper(database).correct(), _NO_LIMIT)
 
 
 def as_text(drift: CountDrift) -> str:
-    """Returns a line for people."""
+    """Returns a sentence about the wrong count, for people."""
     where = _location(drift)
     return f"The count of {drift.stage} tickets of {where} is {drift.counted}, but there are {drift.existing}."
 
 
 def as_json(drift: CountDrift) -> str:
-    """Returns a line of JSON."""
+    """Returns the wrong count as one line of JSON."""
     line = {"location": _location(drift), "stage": drift.stage, "count": drift.counted, "tickets": drift.existing}
     return json.dumps(line)
 

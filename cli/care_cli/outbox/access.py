@@ -24,7 +24,10 @@ _VARIABLE = "CARE_DATABASE_URL"
 
 
 def database_url(home: Path) -> str:
-    """Returns the URL of the service's database: from the environment, or else of the stack that runs in `home`."""
+    """Returns the URL of the service's database: from the environment, or else from the stack that runs in `home`.
+
+    Raises StackError if there is neither.
+    """
     if url := os.environ.get(_VARIABLE):
         return url
     from care_dev.stack.stack import Stack
@@ -42,7 +45,7 @@ def parked(url: str, organization: str | None, limit: int) -> Sequence[Parked]:
 
 
 def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int:
-    """Makes parked rows due again: those with `ids`, or all. Returns their number."""
+    """Makes parked rows due again: the rows with `ids`, or all rows if `ids` is None. Returns how many there were."""
     from care_service.storage.outbox import Outbox
 
     return with_database(url, lambda database: Outbox(database).unpark(organization, ids))
@@ -51,9 +54,9 @@ def unpark(url: str, organization: str | None, ids: Sequence[int] | None) -> int
 def with_database(
     url: str, work: Callable[[Database], Awaitable[T]], statement_timeout: timedelta = timedelta(seconds=10)
 ) -> T:
-    """Returns the result of `work`. A `statement_timeout` of zero means no limit.
+    """Runs `work` with the database at `url`, and returns the result. A `statement_timeout` of zero means no limit.
 
-    Raises StackError if the database can't be reached, or is not one of this version.
+    Raises StackError if the database can't be reached, or is not a Care database of this version.
     """
     from sqlalchemy.exc import SQLAlchemyError
 
@@ -72,7 +75,7 @@ def with_database(
     except Refusal as error:
         raise StackError("the service's database can't be reached: is it running?") from error
     except (SQLAlchemyError, ValueError) as error:
-        # The error's text may hold the URL, and the URL a password.
+        # The error's text may contain the URL, which may contain a password.
         raise StackError(f"{_VARIABLE} does not name a Care database of this version: check its value") from error
 
 

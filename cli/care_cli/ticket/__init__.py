@@ -1,1 +1,1 @@
-"""The commands `care ticket …`: an agent's desk on the command line, over gRPC alone."""
+"""The commands `care ticket …`: an agent's desk on the command line. They use only the gRPC service."""

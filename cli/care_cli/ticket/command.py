@@ -62,7 +62,7 @@ def _options(
 
 
 def command(work: Callable[Concatenate[Desk, _P], Awaitable[None]]) -> Callable[..., None]:
-    """Returns a command that runs `work`. It has a signature from which typer reads the options."""
+    """Returns a command that runs `work`. Its signature has the options of `work` and of the connection, for typer."""
     shared = inspect.signature(_options, eval_str=True).parameters
     any_work: Callable[..., Awaitable[None]] = work
     own = list(inspect.signature(work, eval_str=True).parameters.values())[1:]
@@ -101,7 +101,7 @@ def _run(options: ConnectionOptions, work: Callable[[Desk], Awaitable[None]]) ->
         typer.echo(f"care: {error}", err=True)
         return EXIT_USAGE
     except (BrokenPipeError, typer.Exit):
-        raise  # typer exits quietly when the reader of the output is gone
+        raise  # typer exits without a message if the reader of the output is gone
     except Exception as error:  # noqa: BLE001  (a bug is reported in one line, too)
         where = traceback.extract_tb(error.__traceback__)[-1]
         place = f"{type(error).__name__} in {Path(where.filename).name}, line {where.lineno}"

@@ -1,4 +1,4 @@
-"""Connects a command to a service, by its options, the environment, or a running `care up` stack."""
+"""Connects a command to the service that its options, the environment or a running `care up` stack name."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def _variables(options: ConnectionOptions) -> dict[str, str]:
         home = options.home or homes.DEFAULT
         for name in (*_ENCRYPTION, "CARE_TOKEN_FILE"):
             variables.pop(name, None)
-        # The address comes first: if nothing runs there, no keys are made.
+        # The address is looked up first. If no stack runs in `home`, this fails before keys are created there.
         variables["CARE_SERVICE_ADDRESS"] = _address(home)
         variables["CARE_TOKEN"] = _mint(options, home)
     if options.address:
@@ -69,7 +69,7 @@ def _variables(options: ConnectionOptions) -> dict[str, str]:
 
 
 def _uses_stack(options: ConnectionOptions) -> bool:
-    """Tells whether to use a local stack: an option asks for it, or no token is set and a stack runs."""
+    """Tells whether to use a local stack: if an option asks for one, or if no token is set and a stack runs."""
     if options.home or options.agent or options.role:
         return True
     has_token = any(os.environ.get(name) for name in ("CARE_TOKEN", "CARE_TOKEN_FILE"))
@@ -90,7 +90,7 @@ def _address(home: Path) -> str:
 
 
 def _claims(token: str) -> dict[str, str]:
-    """Returns the token's claims that are strings. They only provide defaults, so they are not verified here."""
+    """Returns the token's claims that are strings. They are used only as defaults, so they are not verified here."""
     try:
         claims = jwt.decode(token, options={"verify_signature": False})
     except jwt.InvalidTokenError:

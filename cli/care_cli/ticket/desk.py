@@ -1,4 +1,4 @@
-"""What a command works with: the client, resource names, and output."""
+"""The `Desk` that each command gets: the client, the caller's resource names, and the output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,10 @@ class Desk:
         return f"organizations/{self._organization}"
 
     def ticket(self, given: str) -> str:
-        """Returns the name of a ticket given as `7`, `acme/7` or by its full name."""
+        """Returns the full name of a ticket that is given as `7`, as `acme/7` or by its full name.
+
+        Raises UsageError for any other text.
+        """
         if _NUMBER.fullmatch(given):
             return f"{self.organization}/tickets/{given}"
         if short := _SHORT.fullmatch(given):
@@ -53,15 +56,18 @@ class Desk:
         raise UsageError(f"{given!r} is not a ticket: give its number, such as 7, or its name")
 
     def tickets(self, given: list[str]) -> list[str]:
-        """Returns the names of several tickets."""
+        """Returns the full names of several tickets, given as for `ticket`."""
         return [self.ticket(one) for one in given]
 
     def resource(self, collection: str, given: str) -> str:
-        """Returns the name of an agent, location or review given by its id or by its full name."""
+        """Returns the full name of an agent, location or review that is given by its id or by its full name."""
         return given if given.startswith("organizations/") else f"{self.organization}/{collection}/{given}"
 
     def agent(self, given: str) -> str:
-        """Returns the name of an agent given as `me`, by id or by its full name."""
+        """Returns the full name of an agent who is given as `me`, by id or by full name.
+
+        Raises UsageError for `me` if the caller is unknown.
+        """
         if given != "me":
             return self.resource("agents", given)
         if not self._caller:
@@ -70,7 +76,7 @@ class Desk:
 
 
 def text_or_input(given: str | None) -> str:
-    """Returns the given text, or standard input if it is missing or `-`."""
+    """Returns the given text, or the text from standard input if the given text is missing or `-`."""
     if given is not None and given != "-":
         return given
     if sys.stdin.isatty():

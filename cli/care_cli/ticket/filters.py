@@ -8,7 +8,7 @@ from enum import StrEnum
 
 
 class Status(StrEnum):
-    """As `TicketStatus`."""
+    """The values of `care.v1.TicketStatus`, without prefix."""
 
     OPEN = "OPEN"
     IN_PROGRESS = "IN_PROGRESS"
@@ -17,7 +17,7 @@ class Status(StrEnum):
 
 
 class Priority(StrEnum):
-    """As `TicketPriority`."""
+    """The values of `care.v1.TicketPriority`, without prefix."""
 
     LOW = "LOW"
     NORMAL = "NORMAL"
@@ -26,7 +26,7 @@ class Priority(StrEnum):
 
 
 class ContactState(StrEnum):
-    """As `ContactState`."""
+    """The values of `care.v1.ContactState`, without prefix."""
 
     NO_CONTACT = "NO_CONTACT"
     FORM_REQUESTED = "FORM_REQUESTED"
@@ -37,21 +37,21 @@ class ContactState(StrEnum):
 
 @dataclass(frozen=True)
 class Selection:
-    """The tickets that the options select. None and empty values select all."""
+    """The tickets that the options select. An option that is None or empty selects all tickets."""
 
     words: list[str] | None
     status: list[Status] | None
     priority: list[Priority] | None
     contact: list[ContactState] | None
     assignee: str | None
-    """Empty means unassigned."""
+    """The assignee's name. An empty text selects unassigned tickets."""
     location: str | None
     labels: list[str] | None
     extra_filter: str
-    """A filter that the caller wrote. It must match too."""
+    """A filter that the caller wrote. Tickets must match this filter too."""
 
     def filter(self) -> str:
-        """Returns the filter."""
+        """Returns the filter as text, for ListTickets or CountTickets."""
         return _all_of(
             *(_quote(word) for word in self.words or ()),
             _any_of("status", self.status or ()),
@@ -65,13 +65,16 @@ class Selection:
 
 
 def _quote(text: str) -> str:
-    """Quotes a string for the filter."""
+    """Returns a string literal of the filter language with this text."""
     escaped = text.replace("\\", "\\\\").replace('"', '\\"')
     return f'"{escaped}"'
 
 
 def _any_of(field: str, values: Sequence[str]) -> str:
-    """Returns the condition that the field has one of the values (words or quoted strings); empty without values."""
+    """Returns the condition that the field has one of the values; empty if there are none.
+
+    The values are words or quoted strings.
+    """
     return " OR ".join(f"{field} = {value}" for value in values)
 
 

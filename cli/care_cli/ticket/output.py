@@ -18,7 +18,7 @@ _WIDTH: Final = 160
 
 
 class Output:
-    """Standard output, as tables or as JSON."""
+    """Writes to standard output, as tables or as JSON."""
 
     def __init__(self, as_json: bool) -> None:
         self.as_json: Final = as_json
@@ -30,7 +30,7 @@ class Output:
         typer.echo(MessageToJson(message, indent=None, always_print_fields_with_no_presence=True))
 
     def json_object(self, parts: Mapping[str, Message | Sequence[Message]]) -> None:
-        """Prints several messages and lists as one object on one line."""
+        """Prints several messages and lists of messages as one JSON object on one line."""
         values = {
             name: _value(part) if isinstance(part, Message) else [_value(item) for item in part]
             for name, part in parts.items()

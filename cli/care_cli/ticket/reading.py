@@ -157,13 +157,13 @@ async def _details(desk: Desk, name: str) -> screens.TicketDetails:
         request = ListActivitiesRequest(parent=name, page_size=_PAGE)
         return [one async for one in items(tickets.ListActivities, request)][::-1]
 
-    # The ticket comes first: if it does not exist, that is the only error.
+    # The ticket is read first, so that a ticket that does not exist causes only one error.
     found = (await tickets.GetTicket(GetTicketRequest(name=name))).ticket
     return screens.TicketDetails(found, *await asyncio.gather(thread(), recoveries(), contacts(), activities()))
 
 
 def _assignee_name(desk: Desk, assignee: str | None) -> str | None:
-    """Returns the assignee's name; empty for `none`."""
+    """Returns the assignee's full name; empty for `none`; None if no assignee was given."""
     if assignee is None:
         return None
     return "" if assignee == "none" else desk.agent(assignee)

@@ -41,7 +41,7 @@ async def reject(desk: Desk, ticket: TicketArgument, *, etag: Etag = "") -> None
 
 
 async def _live(desk: Desk, ticket: str) -> str:
-    """Returns the name of the ticket's live recovery."""
+    """Returns the name of the ticket's live recovery. Raises NotPossible if there is none."""
     found = (await desk.care.tickets.GetTicket(GetTicketRequest(name=desk.ticket(ticket)))).ticket
     if not found.recovery:
         raise NotPossible(

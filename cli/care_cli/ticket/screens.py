@@ -62,7 +62,7 @@ def status(ticket: Ticket) -> Text:
 def ticket_table(tickets: Iterable[Ticket]) -> Table:
     """Returns one row for each ticket."""
     table = _table("No.", "Status", "Priority", "Contact", "Subject", "Assignee", "Updated (UTC)", unwrapped=4)
-    # Keeps these columns readable in 80 columns.
+    # Keeps these columns readable in a terminal of 80 columns.
     table.columns[4].min_width, table.columns[5].min_width, table.columns[6].min_width = 16, 8, 10
     for ticket in tickets:
         table.add_row(
@@ -120,7 +120,7 @@ def activity_table(activities: Iterable[Activity]) -> Table:
 
 
 def _change(change: FieldChange) -> str:
-    """Returns the old and new value, or only the field's name if the log does not store its text."""
+    """Returns the field's name and its old and new value. If the log stores no values, returns only the name."""
     if not (change.before or change.after):
         return change.field
     return f"{change.field}: {_short(change.before)} → {_short(change.after)}"

@@ -42,7 +42,7 @@ def time(stamp: Timestamp) -> str:
 
 
 def safe(text: str) -> str:
-    """Replaces control characters and characters that change the text's direction."""
+    """Replaces control characters and characters that change the text's direction with `�`. Keeps newlines and tabs."""
     return "".join("�" if _steers(character) else character for character in text)
 
 

@@ -197,12 +197,12 @@ class _Named(Protocol):
 
 
 def _parent(requests: Sequence[_Named]) -> str:
-    """Returns the organization of the first ticket. The service checks that all belong to it."""
+    """Returns the organization of the first ticket. The service checks that all tickets belong to it."""
     return requests[0].name.partition("/tickets/")[0]
 
 
 def _report_batch(desk: Desk, results: Sequence[BatchTicketResult]) -> None:
-    """Prints each item's result. Exits with EXIT_REFUSED if one was refused."""
+    """Prints the result of each ticket. Exits with EXIT_REFUSED if the service refused any of them."""
     failed = False
     for result in results:
         refused = result.status.code != 0

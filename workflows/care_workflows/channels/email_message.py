@@ -1,6 +1,6 @@
 """Builds the email (RFC 5322) of a message to a customer.
 
-No name can break its headers. Its body has a plain text and an HTML part, and nothing of the text becomes markup.
+Names cannot break the headers. The body has a plain text part and an HTML part. The message's text is escaped in HTML.
 """
 
 import re
@@ -25,14 +25,17 @@ _CONTROL_CHARACTERS: Final = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]"
 _LINE_ENDS: Final = re.compile(r"\r\n?|[\u2028\u2029]")
 
 _BIDI_CONTROLS: Final = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
-"""Bidi controls (Unicode, UAX 9): in a name they would reverse the text that a mail program shows next to it."""
+"""Bidi controls (Unicode, UAX 9). In a name, they would reverse the text that a mail program shows next to the name."""
 
 _PLAIN_WORDS: Final = re.compile(r"[A-Za-z0-9' -]*")
-"""A name that needs neither quotation marks nor encoding."""
+"""Matches a text that needs neither quotation marks nor encoding in a header."""
 
 
 def parse_email_address(address: str) -> Address:
-    """Parses an address, with its domain as ASCII (RFC 5891), which every mail server accepts; raises ValueError."""
+    """Parses an email address; raises ValueError if it is not one.
+
+    The domain is converted to ASCII (RFC 5891), which every mail server accepts.
+    """
     try:
         # Any domain is accepted, because the business's own network may have some that are not public.
         valid = validate_email(address, check_deliverability=False, globally_deliverable=False)
@@ -49,17 +52,18 @@ def message_id(key: str, sender: Address) -> str:
 def build_email(message: OutgoingMessage, sender: Address, recipient: Address) -> bytes:
     """Returns the email as bytes for SMTP.
 
-    It has no Auto-Submitted header (RFC 3834), because a person wrote the message. Care never replies to a reply
-    automatically, so there is no loop to prevent.
+    The email has no Auto-Submitted header (RFC 3834), because most messages are written by a person. Care sends nothing
+    in response to an automatic email, so no mail loop can arise.
     """
     business = _on_one_line(message.business_name)
     text = _CONTROL_CHARACTERS.sub("", _LINE_ENDS.sub("\n", message.text))
     if message.chat_link not in text:
         text = f"{text}\n\n{message.chat_link}"
-    # Not `EmailMessage`: when it folds a long name it drops the quotation marks, so a comma starts another address.
+    # Not `EmailMessage`: when it folds a long name, it drops the quotation marks. A comma in the name would then start
+    # another address.
     email = MIMEMultipart("alternative")
     email["Message-ID"] = f"<{message_id(message.key, sender)}>"
-    # A chat has no first email. So all its emails refer to one id that stands for the chat.
+    # All emails of a chat refer to one id that stands for the chat, so mail programs show them as one conversation.
     email["In-Reply-To"] = email["References"] = f"<chat-{message.thread_key}@{sender.domain}>"
     email["Date"] = formatdate(usegmt=True)
     email["From"] = _mailbox(business, sender)
@@ -72,14 +76,14 @@ def build_email(message: OutgoingMessage, sender: Address, recipient: Address) -
 
 
 def _mailbox(name: str, address: Address) -> str:
-    """Returns a name and an address in the form of a header."""
+    """Returns a name and an address as the value of a header."""
     value = f"{_encode_words(name)} <{address.addr_spec}>".lstrip()
-    # An address that is not ASCII stays UTF-8 (RFC 6532). `email` takes such bytes as surrogate escapes.
+    # An address that is not ASCII stays UTF-8 (RFC 6532). The package `email` takes such bytes as surrogate escapes.
     return value if value.isascii() else value.encode().decode("ascii", "surrogateescape")
 
 
 def _encode_words(text: str) -> str:
-    """Returns text in the form of a header, encoded (RFC 2047) unless it is plain."""
+    """Returns text as the value of a header, encoded (RFC 2047) unless it is plain."""
     return Header(text, "us-ascii" if _PLAIN_WORDS.fullmatch(text) else "utf-8").encode(linesep=_CRLF)
 
 
@@ -89,7 +93,10 @@ def _on_one_line(name: str) -> str:
 
 
 def _html(text: str, link: str) -> str:
-    """Returns the text as HTML with only paragraphs, each in the direction of its script, and the one link."""
+    """Returns the text as HTML. The only markup is paragraphs, line breaks and the link.
+
+    Each paragraph has the direction of its script.
+    """
     body = escape(text)
     if link:
         anchor = f'<a href="{escape(link)}">{escape(link)}</a>'

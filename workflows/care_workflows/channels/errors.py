@@ -7,7 +7,7 @@
     ├── MessageRefused        retrying the same message cannot help
     └── MessengerUnavailable  retrying later can help
 
-Workflow histories store these exceptions and must not contain customer data. So ``str()``, ``repr()`` and ``args``
+Logs and workflow histories must not contain customer data. So ``str()``, ``repr()`` and ``args`` of these exceptions
 contain only our reason code, and never a text, a link, a name, a URL or the provider's message.
 """
 
@@ -36,7 +36,7 @@ class UnavailableReason(StrEnum):
     """Why a review site or a provider gave no usable response this time."""
 
     TIMEOUT = "TIMEOUT"
-    """No complete response within the adapter's deadline. The site may have processed the request, or may do so yet."""
+    """No complete response within the adapter's deadline. The request may have taken effect, or may yet."""
     CONNECTION = "CONNECTION"
     """The site could not be reached, or the connection broke."""
     SERVER_ERROR = "SERVER_ERROR"
@@ -46,17 +46,17 @@ class UnavailableReason(StrEnum):
     NOT_SECURE = "NOT_SECURE"
     """Encryption is required, and the provider offered none that we trust. Nothing was sent."""
     LOGIN_REFUSED = "LOGIN_REFUSED"
-    """The provider rejects our credentials, or requires some. Messages wait until an operator fixes it."""
+    """The provider rejects our credentials, or requires a login that is not configured. An operator must fix this."""
     IN_MODERATION = "IN_MODERATION"
     """The site has the reply and is still deciding whether to publish it."""
     DEFERRED = "DEFERRED"
     """The provider deferred the message (SMTP 4yz)."""
     UNEXPECTED_RESPONSE = "UNEXPECTED_RESPONSE"
-    """The response is not one that this site sends: a redirect, or a body that cannot be parsed."""
+    """The response is not one that this site or provider sends: a redirect, or a body that cannot be parsed."""
 
 
 class ReviewSiteError(Exception):
-    """The base class of what a review site's adapter raises."""
+    """The base class of the exceptions that a review site's adapter raises."""
 
 
 class ReplyRefused(ReviewSiteError):
@@ -88,7 +88,7 @@ class DeliveryFailure(StrEnum):
     CONTENT_REFUSED = "CONTENT_REFUSED"
     """The provider rejects the message because of its content or length."""
     NOT_PERMITTED = "NOT_PERMITTED"
-    """We may not send it: missing permissions, a wrong sender, or no credit."""
+    """We may not send the message: missing permissions, a wrong sender, or no credit."""
     NO_CHANNEL = "NO_CHANNEL"
     """This worker has no adapter for the channel."""
     BOUNCED = "BOUNCED"
@@ -98,7 +98,7 @@ class DeliveryFailure(StrEnum):
 
 
 class MessengerError(Exception):
-    """The base class of what a messenger's adapter raises."""
+    """The base class of the exceptions that a messenger's adapter raises."""
 
 
 class MessageRefused(MessengerError):

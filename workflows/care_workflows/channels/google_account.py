@@ -20,14 +20,14 @@ from care_workflows.channels.errors import (
 )
 
 SCOPE: Final = "https://www.googleapis.com/auth/business.manage"
-"""The scope that the service account needs: Google has one for everything at Business Profiles."""
+"""The scope that the service account needs. Google has a single scope for everything in Business Profiles."""
 
 
 class GoogleAccount:
     """A service account at Google. No error and no ``repr()`` contains its key."""
 
     def __init__(self, credentials: Credentials, deadline: float) -> None:
-        """``deadline`` is the longest time of a token request, in seconds."""
+        """``deadline`` is how many seconds a token request may take."""
         self._credentials = credentials
         self._deadline = deadline
         self._session = requests.Session()
@@ -35,7 +35,11 @@ class GoogleAccount:
 
     @classmethod
     def load(cls, key_file: Path, deadline: float) -> Self:
-        """Reads a service account's key file from Google's console; raises ValueError, which names the file."""
+        """Loads a service account's key file, which Google's console creates.
+
+        ``deadline`` is how many seconds a token request may take. Raises ValueError, which names the file, if the file
+        cannot be read or is not such a key.
+        """
         try:
             info = json.loads(key_file.read_bytes())
             return cls(Credentials.from_service_account_info(info, scopes=[SCOPE]), deadline)  # type: ignore[no-untyped-call]
@@ -51,15 +55,16 @@ class GoogleAccount:
         raise ValueError(problem)
 
     async def token(self, *, instead_of: str = "") -> str:
-        """Returns an access token that differs from ``instead_of``, which Google refused.
+        """Returns an access token. Requests a new one if the present token expires soon or is ``instead_of``.
 
-        Concurrent callers share one request for a token. Raises ``ReplyRefused`` and ``SiteUnavailable``.
+        ``instead_of`` is a token that Google has refused. Concurrent callers share one request for a token. Raises
+        ``ReplyRefused`` if Google refuses the service account, and ``SiteUnavailable`` if there is no usable response.
         """
         is_usable = self._credentials.token_state is TokenState.FRESH and self._credentials.token != instead_of
         if not is_usable:
             if self._refreshing is None or self._refreshing.done():
                 self._refreshing = asyncio.create_task(self._refresh())
-            # Shielded, so that a caller whose deadline ends does not cancel the request for the others.
+            # Shielded, so that a caller whose deadline has passed does not cancel the request for the other callers.
             failure = await asyncio.shield(self._refreshing)
             if failure is not None:
                 raise failure.with_traceback(None)
@@ -89,5 +94,5 @@ class GoogleAccount:
         return None
 
     def _request(self, *args: object, **kwargs: object) -> object:
-        """Sends one HTTP request for google-auth, with our deadline instead of its two minutes."""
+        """Sends one HTTP request for google-auth, with our deadline instead of google-auth's two minutes."""
         return Request(self._session)(*args, **{**kwargs, "timeout": self._deadline})

@@ -61,8 +61,8 @@ class _Reply:
 class GoogleBusiness:
     """Posts to Google Business Profile; an implementation of ``ReviewSite``.
 
-    A review has one reply, and a write replaces it. So a repeated write is harmless without a key. A reply that Care
-    did not write is kept, unless ``overwrite`` is set.
+    A review has one reply, and a write replaces it. So a repeated write is harmless, and needs no idempotency key. A
+    reply that Care did not write is kept, unless ``overwrite`` is set.
 
     Google does not say who wrote a reply, so the adapter recognizes Care's replies by their text; see ``is_by_care``. A
     reply that somebody writes between our read and our write is lost, because Google has no conditional writes.
@@ -104,7 +104,10 @@ class GoogleBusiness:
         await self._account.aclose()
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Makes ``text`` the reply, unless somebody else wrote the present one; see ``ReviewSite.post_reply``."""
+        """Makes ``text`` the review's public reply; see ``ReviewSite.post_reply``.
+
+        Raises ``ReplyRefused`` if somebody else wrote the present reply and ``overwrite`` is not set.
+        """
         del key  # not needed, because a write replaces the whole reply
         if (size := len(text.encode())) > REPLY_LIMIT_BYTES:
             explanation = f"Google allows replies of at most {REPLY_LIMIT_BYTES} bytes in UTF-8; this one has {size}."
@@ -114,10 +117,10 @@ class GoogleBusiness:
             raise ReplyRefused(RefusalReason.OTHER, _REJECTED_MESSAGE)
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replaces our reply with ``text``, which has no link; see ``ReviewSite.retract_reply``.
+        """Replaces our reply with ``text``, which contains no link; see ``ReviewSite.retract_reply``.
 
-        Writes nothing if there is no reply with a link to our forms. If the owner reworded the reply, only the link is
-        removed.
+        If the owner has reworded the reply, only removes the link. If there is no reply with a link to our forms,
+        writes nothing.
         """
         del key
         await self._within_deadline(self._retract(target, text))
@@ -125,7 +128,7 @@ class GoogleBusiness:
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
         """Returns the reply that is public now, if any; see ``ReviewSite.read_reply``.
 
-        Raises ``SiteUnavailable`` with IN_MODERATION until Google has decided.
+        Raises ``SiteUnavailable`` with IN_MODERATION until Google has decided whether to publish the reply.
         """
         present = await self._within_deadline(self._read(target))
         if present is None or present.state == _REJECTED:
@@ -161,7 +164,7 @@ class GoogleBusiness:
         return _parse_reply(_json_object(response))
 
     async def _call(self, method: str, path: str, body: object = None) -> httpx.Response:
-        """Returns the response to a successful call. A token that Google no longer accepts is replaced once."""
+        """Returns the response to a successful call. If Google refuses the token, tries once more with a new token."""
         token = await self._account.token()
         response = await self._send(method, path, body, token)
         if response.status_code == httpx.codes.UNAUTHORIZED:
@@ -180,7 +183,7 @@ class GoogleBusiness:
             reason = UnavailableReason.CONNECTION
         except httpx.RequestError:
             reason = UnavailableReason.UNEXPECTED_RESPONSE  # such as a body that does not match its declared encoding
-        # Raised outside the handler: as its context, httpx's exception would carry the request along.
+        # Raised outside the handler. Inside it, httpx's exception, which holds the request, would become the context.
         raise SiteUnavailable(reason)
 
     async def _within_deadline(self, work: Awaitable[T]) -> T:

@@ -5,17 +5,18 @@ from typing import Final
 
 _LINK: Final = re.compile(r"https?://\S+", re.IGNORECASE)
 _FORM_LINK: Final = re.compile(r"(https?://\S+/f/)[^\s./]+\.[A-Za-z0-9_-]{22}\.[A-Za-z0-9_-]{22}")
-"""A link to a form ends with a key id, the 16 bytes of a UUID and the 16 of a MAC, in base64url.
+"""Matches a link to a form. The group is the link's address: the part before the token.
 
-The service builds it in `care_service.usecases.links`.
+The token is a key id, a UUID (16 bytes) and a MAC (16 bytes), separated by dots. The UUID and the MAC are in base64url.
+`care_service.usecases.links` builds these links.
 """
 
 
 def is_by_care(present: str, text: str) -> bool:
-    """Tells whether Care wrote the ``present`` reply, by comparing it with the ``text`` that is to replace it.
+    """Tells whether Care wrote the reply ``present``. Compares it with ``text``, the reply that is to replace it.
 
-    Care wrote it if both differ only in links and punctuation: then it is the same reply with an earlier link. Care
-    also wrote it if both link to forms at the same address: then it is the reply of an earlier recovery.
+    If the two differ only in links, punctuation and case, ``present`` is the same reply with an earlier link. If both
+    link to forms at the same address, ``present`` is the reply of an earlier recovery. Care wrote both kinds.
     """
     return (_wording(text) != "" and is_same_wording(present, text)) or have_same_form(present, text)
 
@@ -26,12 +27,12 @@ def is_same_wording(one: str, other: str) -> bool:
 
 
 def have_same_form(one: str, other: str) -> bool:
-    """Tells whether two texts link to forms at the same address; their tokens may differ."""
+    """Tells whether two texts link to forms at the same address. The tokens in the links may differ."""
     return not _form_addresses(one).isdisjoint(_form_addresses(other))
 
 
 def remove_form_links(text: str, link: str) -> str:
-    """Returns ``text`` without the links to forms at the address of ``link``; their tokens may differ."""
+    """Returns ``text`` without its links to forms at the address of ``link``, whatever their tokens are."""
     addresses = _form_addresses(link)
 
     def replacement(match: re.Match[str]) -> str:
@@ -41,10 +42,10 @@ def remove_form_links(text: str, link: str) -> str:
 
 
 def _wording(text: str) -> str:
-    """Returns the letters and digits outside of links, without case."""
+    """Returns the letters and digits outside of links, case-folded."""
     return "".join(character for character in _LINK.sub("", text).casefold() if character.isalnum())
 
 
 def _form_addresses(text: str) -> set[str]:
-    """Returns the links to forms in a text, without their tokens."""
+    """Returns the addresses of the links to forms in a text: the links without their tokens."""
     return set(_FORM_LINK.findall(text))

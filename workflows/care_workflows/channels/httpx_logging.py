@@ -17,8 +17,8 @@ def _is_logged(record: logging.LogRecord) -> bool:
 def suppress_httpx_logs() -> Iterator[None]:
     """Drops httpx's log records of the current task.
 
-    httpx logs the URL of each request at INFO and cannot do so for some clients only. Raising the logger's level would
-    also suppress the requests of the program that embeds Care.
+    httpx logs the URL of each request at INFO, and has no setting for a single client. Raising the logger's level would
+    also suppress the log records of the program that embeds Care.
     """
     logging.getLogger("httpx").addFilter(_is_logged)  # adding the same filter again changes nothing
     token = _is_suppressed.set(True)

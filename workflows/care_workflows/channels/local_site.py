@@ -65,7 +65,7 @@ class LocalReviewSite:
         await self._put(target, text, f"post:{key}")
 
     async def retract_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Replaces the public reply with ``text``, which has no link; see ``ReviewSite.retract_reply``."""
+        """Replaces the public reply with ``text``, which contains no link; see ``ReviewSite.retract_reply``."""
         await self._put(target, text, f"retract:{key}")
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
@@ -101,12 +101,12 @@ class LocalReviewSite:
             reason = UnavailableReason.CONNECTION
         except httpx.RequestError:
             reason = UnavailableReason.UNEXPECTED_RESPONSE  # such as a body that does not match its declared encoding
-        # Raised outside the handler: as its context, httpx's exception would carry the request along.
+        # Raised outside the handler. Inside it, httpx's exception, which holds the request, would become the context.
         raise SiteUnavailable(reason)
 
 
 def _path_segment(text: str) -> str:
-    """Quotes ``text`` as one path segment. Dot segments (RFC 3986) would otherwise lead to another path."""
+    """Quotes ``text`` as one path segment. An unquoted dot segment (RFC 3986) would lead to another path."""
     return text.replace(".", "%2E") if text in {".", ".."} else quote(text, safe="")
 
 

@@ -24,7 +24,7 @@ class OutgoingMessage:
     message: str
     """Resource name, ``organizations/{organization}/tickets/{ticket}/messages/{message}``."""
     create_time: datetime
-    """When the agent wrote it."""
+    """When the message was written."""
     location: str
     """Id of the location within the organization."""
     business_name: str
@@ -36,7 +36,7 @@ class OutgoingMessage:
     text: str = field(repr=False)
     """Plain text."""
     chat_link: str = field(repr=False)
-    """Where the customer replies. The adapter adds it if ``text`` does not contain it."""
+    """The link to the chat, where the customer replies. The adapter adds the link if ``text`` does not contain it."""
     key: str
     """Idempotency key: the same for every attempt to send this message, and different for every other message."""
     thread_key: str
@@ -61,7 +61,7 @@ class Messenger(Protocol):
     call ends within the adapter's own deadline, which must be shorter than ``activity_options.ATTEMPT_DEADLINE``.
 
     A message is sent at least once: an attempt whose outcome was lost is repeated with the same ``key``. A provider
-    that supports idempotency keys, or the recipient's mail program, recognizes the copy by it.
+    that supports idempotency keys, or the recipient's mail program, recognizes the copy by the key.
     """
 
     async def send(self, message: OutgoingMessage) -> Receipt:

@@ -15,7 +15,7 @@ DEFAULT_DEADLINE: Final = 20.0
 """Seconds that one request may take, including its response."""
 
 _MAX_RESPONSE_BYTES: Final = 1 << 20
-"""A provider's response about a message is a thousand times smaller."""
+"""A provider's usual response is about a thousand times smaller."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class ProviderResponse:
 
     @property
     def fields(self) -> dict[str, Any] | None:
-        """The body's JSON object; None if the body is not one."""
+        """The body's JSON object; None if the body is not a JSON object."""
         try:
             body = json.loads(self.body)
         except (ValueError, RecursionError):
@@ -40,7 +40,7 @@ class ProviderResponse:
         return body if isinstance(body, dict) else None
 
     def text(self, name: str) -> str:
-        """Returns the string ``name`` of the JSON object; empty if there is none."""
+        """Returns the string in the field ``name`` of the JSON object; empty if there is no such string."""
         value = (self.fields or {}).get(name)
         # JSON strings can contain lone surrogates, which UTF-8 cannot encode.
         return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
@@ -50,7 +50,7 @@ class ProviderClient:
     """An HTTP client for one provider; close it with ``aclose``."""
 
     def __init__(self, deadline: float = DEFAULT_DEADLINE, auth: tuple[str, str] | None = None) -> None:
-        """``deadline`` is in seconds, per request. ``auth`` is a user and a password (RFC 7617)."""
+        """``deadline`` is in seconds, per request. ``auth`` is a user name and a password (RFC 7617)."""
         if not deadline > 0:
             raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
         self._deadline = deadline
@@ -70,7 +70,11 @@ class ProviderClient:
         content: bytes | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> ProviderResponse:
-        """Sends a request with ``form`` or ``content`` as its body; raises ``MessengerUnavailable``."""
+        """Sends a request with ``form`` or ``content`` as its body.
+
+        Raises ``MessengerUnavailable`` if the request fails, the response is too long, or its status is neither a
+        success nor a refusal.
+        """
         request = self._client.build_request(method, url, data=form, content=content, headers=headers)
         try:
             with suppress_httpx_logs():
@@ -86,7 +90,7 @@ class ProviderClient:
             if (unavailable := _unavailable(response.status)) is None:
                 return response
             reason = unavailable
-        # Raised outside the handler: as its context, httpx's exception would carry the request along.
+        # Raised outside the handler. Inside it, httpx's exception, which holds the request, would become the context.
         raise MessengerUnavailable(reason)
 
     async def _send(self, request: httpx.Request) -> ProviderResponse:
@@ -103,7 +107,7 @@ class ProviderClient:
 
 
 def _unavailable(status: int) -> UnavailableReason | None:
-    """Returns the reason of a status that is neither a success nor a refusal; None for any other status."""
+    """Returns why a response with this status is not usable; None if the status is a success or a refusal."""
     if status == httpx.codes.TOO_MANY_REQUESTS:
         return UnavailableReason.RATE_LIMITED
     if status == httpx.codes.REQUEST_TIMEOUT:

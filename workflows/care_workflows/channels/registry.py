@@ -20,10 +20,10 @@ class ReviewSites:
         return tuple(sorted(self._sites))
 
     def get(self, site: str) -> ReviewSite:
-        """Returns the adapter of ``site``; raises ``ReplyRefused`` with NOT_PERMITTED if it has none.
+        """Returns the adapter of ``site``; raises ``ReplyRefused`` with NOT_PERMITTED if ``site`` has none.
 
         This is a refusal and not an outage, because no retry adds an adapter. A refusal ends the recovery, so the agent
-        sees it and can act. Retrying would look like a slow site for weeks.
+        sees the problem and can act. Retries would look like a slow site for weeks.
         """
         try:
             return self._sites[site]
@@ -47,9 +47,9 @@ class Messengers:
         return tuple(sorted(self._messengers))
 
     def get(self, channel: str) -> Messenger:
-        """Returns the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL if it has none.
+        """Returns the adapter of ``channel``; raises ``MessageRefused`` with NO_CHANNEL if ``channel`` has none.
 
-        It is a refusal for the same reason as in ``ReviewSites``.
+        This is a refusal and not an outage, for the reason that ``ReviewSites.get`` gives.
         """
         try:
             return self._messengers[channel]

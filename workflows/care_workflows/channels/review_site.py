@@ -19,7 +19,7 @@ class ReplyTarget:
     url: str = ""
     """The review's public URL; empty if it is unknown."""
     link: str = field(default="", repr=False)
-    """The link to the form: the reply contains it, or it is to be removed from the reply."""
+    """The link to the form. A posted reply contains the link; a retraction removes it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +36,9 @@ class ReviewSite(Protocol):
     All methods raise ``ReplyRefused`` if retrying cannot help, and ``SiteUnavailable`` if it can. Each call ends
     within the adapter's own deadline, which must be shorter than ``activity_options.ATTEMPT_DEADLINE``.
 
-    ``key`` is the idempotency key of a write. A call that is repeated with its key must have the effect of one call. A
-    site that supports such keys ignores the repetition, even if the reply has been replaced or removed meanwhile. At
-    any other site the write must replace the whole reply. A key is used with one text only.
+    ``key`` is the idempotency key of a write. Several calls with the same key must have the effect of one call. A site
+    that supports such keys ignores a repeated call, even if the reply has been replaced or removed meanwhile. At any
+    other site, the write must replace the whole reply. A key is used with one text only.
     """
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:

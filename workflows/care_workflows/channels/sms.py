@@ -27,12 +27,12 @@ _MAX_SID_LENGTH: Final = 200
 
 @dataclass(frozen=True, slots=True)
 class SmsAccount:
-    """The provider's account that sends SMS for us, and the sender of the messages."""
+    """Our account at the provider, and the sender of the messages."""
 
     url: str
     """Base URL of the provider, without a trailing slash."""
     account: str
-    """The account's SID, which is also the user name."""
+    """The account's SID, which is also the user name of the login."""
     auth_token: str = field(repr=False)
     sender: str
     """A phone number in E.164, a short code, an alphanumeric sender, or the SID of a messaging service (MG…)."""
@@ -45,8 +45,9 @@ class TwilioSms:
 
     The Messages API has no idempotency keys. If the provider accepted a message but its response was lost, or the
     worker crashed before it recorded the outcome, the next attempt sends the message again. Then the customer gets it
-    twice, while the chat's page shows it once. This can happen between the end of the request and the recorded outcome,
-    which is one response and one call of the service, and at most ``activity_options.ATTEMPT_DEADLINE``.
+    twice, while the chat's page shows it once. A failure has this effect only between the end of the request and the
+    record of the outcome: during one response and one call of the service, which together take at most
+    ``activity_options.ATTEMPT_DEADLINE``.
     """
 
     def __init__(self, account: SmsAccount, deadline: float = DEFAULT_DEADLINE) -> None:
@@ -76,7 +77,7 @@ class TwilioSms:
         """Asks how far the message got; see ``Messenger.check``.
 
         If the provider refuses this request, the message counts as sent. A provider keeps messages for a limited
-        time, so one that it no longer has is not checked again.
+        time. A message that the provider no longer has is not checked again.
         """
         response = await self._http.request("GET", f"{self._messages}/{quote(provider_id, safe='')}.json")
         if not response.is_success:
@@ -104,7 +105,11 @@ def callback_url(base_url: str, message: str) -> str:
 
 
 def _receipt(response: ProviderResponse) -> Receipt:
-    """Converts a message resource; raises ``MessageRefused`` if the message did not arrive."""
+    """Converts the provider's message resource to a receipt.
+
+    Raises ``MessageRefused`` if the message did not arrive, and ``MessengerUnavailable`` if the resource has no valid
+    SID.
+    """
     sid, status = response.text("sid"), response.text("status")
     if not 0 < len(sid) <= _MAX_SID_LENGTH or not sid.isprintable():
         raise MessengerUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
@@ -119,7 +124,7 @@ def _receipt(response: ProviderResponse) -> Receipt:
 
 
 def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
-    """Returns the exception for a client error."""
+    """Returns the exception for a response with a client error."""
     code = _code(response, "code")
     if code in TEMPORARY:
         return MessengerUnavailable(UnavailableReason.RATE_LIMITED)

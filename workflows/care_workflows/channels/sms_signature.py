@@ -17,11 +17,11 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def is_signed(auth_token: str, url: str, fields: Iterable[tuple[str, str]], signature: str) -> bool:
-    """Tells whether ``signature`` proves that the caller of ``url`` with these form fields knows the token.
+    """Tells whether ``signature`` is the signature of a request to ``url`` with these form fields.
 
-    The comparison takes constant time.
+    The provider signs with ``auth_token``. The comparison takes constant time.
     """
-    # The provider signs the values of each name in order, and equal values only once.
+    # The provider signs the fields in the order of their names and values. Equal fields are signed once.
     signed = "".join(name + value for name, value in sorted(set(fields)))
     received = signature.encode("utf-8", "surrogateescape")
     matches = [hmac.compare_digest(_sign(auth_token, variant + signed), received) for variant in _url_variants(url)]

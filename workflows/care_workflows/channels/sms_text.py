@@ -3,8 +3,9 @@
 from typing import Final
 
 MAX_SMS_LENGTH: Final = 1600
-"""The longest message that the provider accepts, in UTF-16 code units, as SMS counts text outside of GSM 7-bit.
+"""The maximum length of a message that the provider accepts, in UTF-16 code units.
 
+SMS counts in these units if a text has characters outside of the GSM 7-bit alphabet.
 https://www.twilio.com/docs/api/errors/21617
 """
 
@@ -12,9 +13,9 @@ _ELLIPSIS: Final = "…"
 
 
 def fit_sms(text: str, link: str) -> str:
-    """Returns ``text`` with ``link`` added if it is missing. A longer text is cut after a word and gets an ellipsis.
+    """Returns ``text``, with ``link`` added if ``text`` does not contain it.
 
-    The page behind the link shows the whole text.
+    A text that is too long is cut after a word and gets an ellipsis. The page behind the link shows the whole text.
     """
     complete = text if link in text else f"{text}\n{link}"
     if _length(complete) <= MAX_SMS_LENGTH:
@@ -23,7 +24,7 @@ def fit_sms(text: str, link: str) -> str:
     room = MAX_SMS_LENGTH - _length(ending)
     if link in _cut(text, room):
         return _cut(text, MAX_SMS_LENGTH - _length(_ELLIPSIS)) + _ELLIPSIS
-    # Cut before the link, because the first part of a link would lead nowhere.
+    # Cut before the link, because a part of a link leads nowhere.
     return _cut(text.partition(link)[0], room) + ending
 
 
@@ -32,7 +33,10 @@ def _length(text: str) -> int:
 
 
 def _cut(text: str, room: int) -> str:
-    """Returns the beginning of ``text`` in ``room`` code units, cut after a word unless that would lose half of it."""
+    """Returns as much of the beginning of ``text`` as fits into ``room`` code units.
+
+    Cuts after a word, unless that would leave less than half of what fits.
+    """
     # `ignore` drops half of a surrogate pair at the end.
     beginning = text.encode("utf-16-le")[: 2 * room].decode("utf-16-le", "ignore")
     if len(beginning) < len(text) and not text[len(beginning)].isspace():

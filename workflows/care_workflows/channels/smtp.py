@@ -30,19 +30,19 @@ _PERMANENT: Final = range(500, 600)
 _AUTHENTICATION_REQUIRED: Final = 530
 """RFC 4954, section 6. Some servers require a login only at RCPT."""
 _TOO_LARGE: Final = 552
-"""Also the response to a MAIL command that announces a larger message than the server accepts (RFC 1870)."""
+"""A server also responds with this code to a MAIL command that announces too large a message (RFC 1870)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """The server that sends for us, and the sender of the emails."""
+    """The server that sends our emails, and the sender of the emails."""
 
     host: str
     port: int
     sender: str
     """The address that emails come from and that replies go to."""
     security: Literal["tls", "starttls", "none"] = "starttls"
-    """TLS from the start (RFC 8314), TLS after STARTTLS (RFC 3207), or none. There is no fallback to less."""
+    """TLS from the start (RFC 8314), TLS after STARTTLS (RFC 3207), or none. There is no fallback to a weaker one."""
     ca: bytes | None = field(default=None, repr=False)
     """Certificates (PEM) of the authorities to trust; None for the machine's own."""
     username: str = ""
@@ -53,13 +53,13 @@ class SmtpServer:
 class SmtpEmail:
     """Sends each message over its own connection; an implementation of ``Messenger``.
 
-    SMTP has no idempotency keys. If the connection broke after the message and before the server's response, the
-    next attempt sends the message again. Both copies have the same Message-ID (RFC 5322, section 3.6.4), by which mail
-    servers and programs recognize a copy. This can happen between the end of DATA and the recorded outcome.
+    SMTP has no idempotency keys. If the connection or the worker fails between the end of DATA and the record of the
+    outcome, the next attempt sends the message again. Both copies have the same Message-ID (RFC 5322, section 3.6.4),
+    by which mail servers and programs recognize a copy.
     """
 
     def __init__(self, server: SmtpServer, deadline: float = DEFAULT_DEADLINE) -> None:
-        """``deadline`` is in seconds, per message. Raises ValueError for an invalid sender or certificate."""
+        """``deadline`` is in seconds, per message. Raises ValueError for an invalid deadline, sender or certificate."""
         if not deadline > 0:
             raise ValueError(f"deadline must be a positive number of seconds, got {deadline!r}")
         self._server = server
@@ -73,7 +73,7 @@ class SmtpEmail:
             hostname=self._server.host,
             port=self._server.port,
             use_tls=self._server.security == "tls",
-            start_tls=False,  # done in `_open`, which tells a server without STARTTLS from an unreachable one
+            start_tls=False,  # `_open` starts TLS, to tell a server without STARTTLS from an unreachable server
             tls_context=self._tls,
             timeout=self._deadline,
         )
@@ -92,7 +92,7 @@ class SmtpEmail:
             return Receipt(Progress.SENT, message_id(message.key, self._sender))
         finally:
             client.close()
-        # Raised outside the handler: as its context, an exception could carry the message along.
+        # Raised outside the handler. Inside it, an exception that may hold the message would become the context.
         raise failure
 
     async def check(self, provider_id: str) -> Receipt:
@@ -137,7 +137,7 @@ def _recipient(address: str) -> Address:
 
 
 def _failure(error: Exception) -> MessengerError:
-    """Returns our exception for one of aiosmtplib or the network."""
+    """Returns our exception for an exception of aiosmtplib or of the network."""
     if isinstance(error, aiosmtplib.SMTPResponseException):
         return _response_failure(error, error.code, " ".join(error.message.encode(errors="replace").decode().split()))
     if _is_about_tls(error):

@@ -21,7 +21,7 @@ EVENT: Final = "care.message.created"
 """The payload's ``type``."""
 
 _MAX_ID_LENGTH: Final = 200
-"""Of a provider's id, in characters; a longer one is dropped."""
+"""The maximum length of a provider's id, in characters. A longer id is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +31,14 @@ class WebhookEndpoint:
     url: str = field(repr=False)
     """May have a query, because some receivers expect a secret there."""
     secrets: Sequence[str] = field(repr=False)
-    """One or more of the form ``whsec_…``. Each of them signs, so that a receiver can move to a new secret."""
+    """One or more secrets of the form ``whsec_…``. Each signs every request, so a receiver can change its secret."""
 
 
 class SignedWebhook:
     """Posts each message to the endpoint; an implementation of ``Messenger``.
 
-    ``webhook-id`` is the message's idempotency key. An attempt whose outcome was lost is repeated, so a receiver that
-    accepts each id only once gets each message once.
+    ``webhook-id`` is the message's idempotency key. If the outcome of an attempt is lost, the message is posted again
+    with the same id. So a receiver that accepts each id only once gets each message once.
     """
 
     def __init__(self, endpoint: WebhookEndpoint, channel: str, deadline: float = DEFAULT_DEADLINE) -> None:
@@ -77,11 +77,11 @@ class SignedWebhook:
         return Receipt(progress, provider_id if is_kept else "")
 
     async def check(self, provider_id: str) -> Receipt:
-        """Returns SENT again: an endpoint reports the outcome only when it accepts the message."""
+        """Returns SENT again. An endpoint can report an outcome only in its response to ``send``."""
         return Receipt(Progress.SENT, provider_id)
 
     def _payload(self, message: OutgoingMessage) -> dict[str, object]:
-        """Returns the body, which is the same in every attempt."""
+        """Returns the body of the request, which is the same in every attempt."""
         return {
             "type": EVENT,
             "timestamp": message.create_time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z"),
@@ -100,12 +100,15 @@ class SignedWebhook:
 
 
 def _error(response: ProviderResponse) -> MessageRefused | MessengerUnavailable:
-    """Returns the exception for a client error. It is final only if the endpoint gives a reason, or is gone."""
+    """Returns the exception for a response with a client error.
+
+    The message is refused only if the response has a known reason, or the status 410 (Gone). Otherwise it is retried.
+    """
     try:
         reason = DeliveryFailure(response.text("reason"))
     except ValueError:
         if response.status != httpx.codes.GONE:
-            # Somebody may fix a wrong path or a broken release. Standard Webhooks retries these errors too.
+            # Retried, as in Standard Webhooks: somebody may fix a wrong path or a broken release.
             return MessengerUnavailable(UnavailableReason.UNEXPECTED_RESPONSE)
         reason = DeliveryFailure.NO_CHANNEL
     return MessageRefused(reason, response.text("message"))

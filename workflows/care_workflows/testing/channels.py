@@ -48,9 +48,9 @@ class FakeMessenger:
     def __init__(self) -> None:
         """Begins without messages."""
         self.sent: list[OutgoingMessage] = []
-        """Every accepted message, in order. A message that was repeated with the same key occurs once."""
+        """Every accepted message, in order. A message that was sent again with the same key occurs once."""
         self.progress = Progress.DELIVERED
-        """The progress that is reported from now on. With SENT, it can be checked later."""
+        """The progress that is reported from now on. If it is SENT, the workflow checks the message later."""
         self.fails_with: deque[MessageRefused | MessengerUnavailable] = deque()
         """The exceptions that the next calls of ``send`` raise, in order, before they do anything."""
 

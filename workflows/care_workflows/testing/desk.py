@@ -41,7 +41,7 @@ class Desk:
     # --- finding ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Returns the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
+        """Returns a ticket, by its own name or that of a recovery or message; raises RESOURCE_NOT_FOUND."""
         return self._views.tickets[self._load(name).ticket.number]
 
     def recovery(self, name: str) -> Recovery:
@@ -123,7 +123,7 @@ class Desk:
         """Answers the form, as ``SubmitContact``.
 
         Returns the name of the recovery that has the contact now. If the form's ticket is CLOSED, that recovery belongs
-        to the follow-up. Returns None if the answer is kept as a claim, which changes no state.
+        to the follow-up. Returns None if the answer is only a claim, or adds nothing new: then no state changes.
         """
         form = self.memory.form(_recovery(recovery))
         if form.recovery.kind is not RecoveryKind.FORM:
@@ -147,7 +147,7 @@ class Desk:
     def write(self, ticket: str, now: datetime) -> None:
         """Writes a message of the customer in the open chat."""
         snapshot = self._load(ticket)
-        # A chat accepts the customer's messages whenever it accepts the team's.
+        # A chat accepts messages of the customer whenever it accepts messages of the team.
         check_allowed(snapshot, Command.SEND_MESSAGE, self._alice)
         if snapshot.contact is None or snapshot.live is None:
             raise AssertionError("the chat is open, but the snapshot has no contact; memory must load it")
@@ -160,7 +160,7 @@ class Desk:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     def expire_now(self, recovery: str, now: datetime) -> None:
-        """Sets a form's expiry to now. Its workflow then ends the form."""
+        """Sets a form's expiry to now. The recovery's workflow then ends the form."""
         found = self.memory.recovery(_recovery(recovery)).recovery
         if Trigger.EXPIRE_FORM not in RECOVERY.allowed(found.state):
             metadata = recovery_keys(found.state) | {"trigger": Trigger.EXPIRE_FORM.value}
@@ -171,7 +171,7 @@ class Desk:
     # --- for the workflows --------------------------------------------------------------------------------------------
 
     def commit(self, scheduled: ScheduledDecision, *, deadline: DeadlineKind | None = None) -> None:
-        """Stores a decision. ``deadline`` is the deadline that it fires, if any."""
+        """Stores a decision. ``deadline`` is the kind of the deadline that the decision fires, if any."""
         self.memory.commit(scheduled)
         decision = scheduled.decision
         for ticket in (decision.ticket, decision.followed_ticket):

@@ -43,9 +43,9 @@ _IDLE_TICKET_STEPS: Final = (worker.DEADLINE_STEP_WAIT, worker.DEADLINE_STEP_DON
 class CareTestKit:
     """Care, for tests: ``async with CareTestKit(environment) as kit, Worker(…, plugins=[kit.plugin]): …``.
 
-    The kit uses the environment's clock. ``environment.sleep(timedelta(days=30))`` takes a moment if the environment
-    skips time. Give each test its own environment, because unfinished workflows of one test stop the clock of the next.
-    The methods that act for people raise the ``CareError`` of the contract if the rules refuse.
+    The kit uses the environment's clock. If the environment skips time, ``environment.sleep(timedelta(days=30))`` takes
+    a moment. Give each test its own environment, because unfinished workflows of one test stop the clock of the next.
+    The methods that act for people raise the contract's ``CareError`` if the rules refuse the action.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class CareTestKit:
     ) -> None:
         """Begins without tickets.
 
-        With ``relay``, every change wakes its workflow on ``task_queue``, as in the service. Without it, only your
-        workflows start or poke those of Care.
+        With ``relay``, every change wakes the workflows that it concerns on ``task_queue``, as in the service. Without
+        ``relay``, only your workflows and ``run_to_end`` start or poke Care's workflows.
         """
         self._environment = environment
         self._task_queue = task_queue
@@ -75,7 +75,7 @@ class CareTestKit:
         """The messenger that sends messages, by email and SMS."""
 
     async def __aenter__(self) -> Self:
-        """Serves on a free port, and connects to it."""
+        """Serves on a free port, and connects a client to the port."""
         server = grpc.aio.server()
         service = FakeWorkerService(self._desk, self._now, self._wake)
         add_WorkerServiceServicer_to_server(service, server)
@@ -107,17 +107,17 @@ class CareTestKit:
     # --- reading ------------------------------------------------------------------------------------------------------
 
     def ticket(self, name: str) -> Ticket:
-        """Returns the ticket of that name, or the ticket of that recovery or message; raises RESOURCE_NOT_FOUND."""
+        """Returns a ticket, by its own name or that of a recovery or message. May refuse: RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.ticket(name)
 
     def recovery(self, name: str) -> Recovery:
-        """Returns a recovery; raises RESOURCE_NOT_FOUND."""
+        """Returns a recovery. May refuse: RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.recovery(name)
 
     def message(self, name: str) -> Delivery:
-        """Returns a message to the customer; raises RESOURCE_NOT_FOUND."""
+        """Returns a message to the customer. May refuse: RESOURCE_NOT_FOUND."""
         with as_care_errors():
             return self._desk.message(name)
 
@@ -163,34 +163,35 @@ class CareTestKit:
             return self._desk.send_message(ticket, text, now)
 
     async def start(self, ticket: str) -> None:
-        """Moves the ticket from OPEN to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Starts work on a ticket: OPEN becomes IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.StartTicket())
 
     async def resolve(self, ticket: str) -> None:
-        """Moves the ticket to RESOLVED. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Resolves the ticket: it becomes RESOLVED. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ResolveTicket())
 
     async def reopen(self, ticket: str) -> None:
-        """Moves the ticket from RESOLVED to IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
+        """Reopens a ticket: RESOLVED becomes IN_PROGRESS. May refuse: TICKET_CLOSED, ILLEGAL_TRANSITION."""
         await self._set_status(ticket, commands.ReopenTicket())
 
     async def close(self, ticket: str) -> None:
-        """Moves the ticket to CLOSED, which ends its live recovery. May refuse: TICKET_CLOSED."""
+        """Closes the ticket, which ends its live recovery. May refuse: TICKET_CLOSED."""
         await self._set_status(ticket, commands.CloseTicket())
 
     # --- what the customer does ---------------------------------------------------------------------------------------
 
     async def submit_contact(self, recovery: str, email: str = _EMAIL, phone: str = "") -> str | None:
-        """Answers the form; returns the recovery that has the contact now.
+        """Answers the form; returns the name of the recovery that has the contact now.
 
-        If the form's ticket is CLOSED, that recovery belongs to the follow-up. Returns None if the answer is kept as a
-        claim, which changes no state. May refuse: LINK_EXPIRED, LINK_WITHDRAWN, LINK_UNKNOWN, INVALID_FIELD.
+        If the form's ticket is CLOSED, that recovery belongs to the follow-up. Returns None if the answer is only a
+        claim, or adds nothing new: then no state changes. May refuse: LINK_EXPIRED, LINK_WITHDRAWN, LINK_UNKNOWN,
+        INVALID_FIELD.
         """
         async with self._acting() as now:
             return self._desk.submit_contact(recovery, email, phone, now)
 
     async def customer_writes(self, ticket: str) -> None:
-        """Writes a message of the customer in the chat. It reopens a RESOLVED ticket.
+        """Writes a message of the customer in the chat. The message reopens a RESOLVED ticket.
 
         May refuse: TICKET_CLOSED, CHAT_LOCKED.
         """
@@ -200,15 +201,16 @@ class CareTestKit:
     # --- what time does -----------------------------------------------------------------------------------------------
 
     async def expire(self, recovery: str) -> None:
-        """Sets a form's expiry to now. Refuses with ILLEGAL_TRANSITION if no form is live."""
+        """Sets a form's expiry to now. May refuse: ILLEGAL_TRANSITION, if the form is not live."""
         async with self._acting() as now:
             self._desk.expire_now(recovery, now)
 
     async def wait_until_idle(self, name: str) -> None:
-        """Waits until the workflow of a recovery, a message or a ticket waits for time or for a poke. No time passes.
+        """Waits until the workflow of a recovery, a message or a ticket has ended, or waits for a timer or a poke.
 
-        Call it before each simulated action, such as ``submit_contact``. If a poke arrives while an activity is
-        starting, a server that skips time loses that activity. The real server does not.
+        The environment's time does not pass meanwhile. Call this method before each simulated action, such as
+        ``submit_contact``. If a poke arrives while an activity is starting, a server that skips time loses that
+        activity. The real server does not.
         """
         handle = self._environment.client.get_workflow_handle(embedding.workflow_id(name))
         while not _is_idle(await handle.query("status", result_type=_STATUS[embedding.workflow_type(name)])):
@@ -235,7 +237,10 @@ class CareTestKit:
 
     @asynccontextmanager
     async def _acting(self) -> AsyncIterator[datetime]:
-        """Yields the time, then wakes the workflows of what the block changed. Converts refusals to contract errors."""
+        """Yields the time. Then wakes the workflows that the block's changes concern.
+
+        Converts refusals of the rules to errors of the contract.
+        """
         now = await self._now()
         with as_care_errors():
             yield now
@@ -249,12 +254,12 @@ class CareTestKit:
                 await self._start(name)
 
     async def _start(self, name: str) -> None:
-        # This handle's `result` lets time pass.
+        # Time passes while `result` of this handle waits, because the handle comes from a start.
         self._handles[name] = await embedding.wake(self._environment.client, name, task_queue=self._task_queue)
 
 
 def _is_idle(status: ContactRecoveryStatus | MessageDeliveryStatus | TicketWorkflowStatus) -> bool:
-    """Tells whether a workflow runs no activity: its status is that of a plan that waits."""
+    """Tells whether a workflow runs no activity: its step needs none, and its status is that of the step."""
     match status:
         case ContactRecoveryStatus(plan=plan, doing=doing):
             return doing == recovery_wording.describe_step(plan) and plan.step in _IDLE_RECOVERY_STEPS

@@ -45,7 +45,7 @@ class Memory:
         self.tickets: dict[int, Ticket] = {}
         self.reviews: dict[UUID, Review] = {}
         self.recoveries: dict[UUID, Recovery] = {}
-        """In the order of creation, like all entities."""
+        """In the order of creation. The other entities are in this order too."""
         self.contacts: dict[UUID, Contact] = {}
         self.messages: dict[UUID, Message] = {}
         self.deliveries: dict[UUID, Delivery] = {}
@@ -95,7 +95,7 @@ class Memory:
         return DeliverySnapshot(self.ticket(name.number), self.messages[name.id], delivery, contact, is_rejected)
 
     def form(self, name: names.RecoveryName) -> FormSnapshot:
-        """Loads a form for an answer to it; raises RESOURCE_NOT_FOUND."""
+        """Loads the state that the decision on an answer to a form needs; raises RESOURCE_NOT_FOUND."""
         loaded = self.recovery(name)
         form = FormSnapshot(loaded.base, loaded.recovery, ())
         ticket = loaded.base.ticket
@@ -126,7 +126,7 @@ class Memory:
         self._record_wakes(decision)
 
     def expire_now(self, recovery: Recovery, now: datetime) -> None:
-        """Sets a form's expiry to now, and wakes its workflow, which ends the form."""
+        """Sets a form's expiry to now, and wakes the recovery's workflow, which ends the form."""
         self.recoveries[recovery.id] = replace(recovery, expire_time=now)
         self.to_wake.append(recovery.name)
 
@@ -157,7 +157,7 @@ class Memory:
         return review
 
     def _open_number(self, review_id: UUID | None) -> int | None:
-        """Returns the number of the review's ticket that is not CLOSED."""
+        """Returns the number of the review's ticket that is not CLOSED; None if there is none."""
         numbers = (
             ticket.number
             for ticket in self.tickets.values()
@@ -186,7 +186,7 @@ class Memory:
 
     def _record_wakes(self, decision: Decision) -> None:
         place = (decision.ticket.organization, decision.ticket.number)
-        # The workflow that made a report gets its next step in the response.
+        # The workflow that made a report gets its next step in the response, so it needs no wake.
         if decision.report_time is None:
             self.to_wake += [names.recovery(*place, recovery) for recovery in decision.wakes]
         if decision.wakes_ticket:

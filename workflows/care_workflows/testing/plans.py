@@ -1,4 +1,4 @@
-"""Converts the next step of a recovery, a message or a ticket to messages of the contract."""
+"""Builds the contract's plans: the next step of a recovery, of a message to a customer, or of a ticket."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -26,12 +26,12 @@ def location(ticket: Ticket) -> str:
 
 
 def channel(found: Channel) -> message_pb2.Channel.ValueType:
-    """Converts a channel."""
+    """Converts a channel to the contract's enum."""
     return message_pb2.Channel.Value(f"CHANNEL_{found}")
 
 
 def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime) -> pb.RecoveryPlan:
-    """Converts a recovery's next step at ``now``."""
+    """Returns the plan of a recovery at ``now``."""
     ticket, recovery, review = snapshot.base.ticket, snapshot.recovery, snapshot.base.review
     plan = snapshot.plan(now, timing)
     plan_message = pb.RecoveryPlan(
@@ -54,7 +54,7 @@ def recovery_plan(snapshot: RecoverySnapshot, timing: SiteTiming, now: datetime)
 
 
 def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
-    """Converts the next step of a message to the customer at ``now``."""
+    """Returns the plan of a message to the customer at ``now``."""
     ticket, delivery = snapshot.base.ticket, snapshot.delivery
     plan = snapshot.plan(now)
     plan_message = pb.DeliveryPlan(
@@ -77,7 +77,7 @@ def delivery_plan(snapshot: DeliverySnapshot, now: datetime) -> pb.DeliveryPlan:
 
 
 def deadline_plan(ticket: Ticket, now: datetime) -> pb.DeadlinePlan:
-    """Converts the next deadline of a ticket."""
+    """Returns the plan of a ticket at ``now``: its next deadline."""
     timing = ticket.timing
     plan_message = pb.DeadlinePlan(
         step=pb.DEADLINE_STEP_WAIT,

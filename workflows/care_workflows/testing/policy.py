@@ -25,22 +25,22 @@ class Policy:
     )
     """How long after posting the public reply is read again."""
     settle: timedelta = timedelta(minutes=1)
-    """How long after its hand-out a write may still appear at a review site."""
+    """How long after the start of an attempt its write may still appear at a review site."""
     inactivity: timedelta = timedelta(days=30)
     """How long a ticket must be inactive before it is closed, in whole days; zero for never."""
     inactivity_warning: timedelta = timedelta(days=3)
-    """How long before that close the assignee is warned, in whole days; zero for no warning."""
+    """How long before the close for inactivity the assignee is warned, in whole days; zero for no warning."""
     grace: timedelta = timedelta(days=7)
     """How long after RESOLVED a ticket is closed, in whole days; zero for never."""
 
     def __post_init__(self) -> None:
-        """Checks the days; raises ValueError."""
+        """Raises ValueError if a time that must be in whole days is not."""
         for name in ("inactivity", "inactivity_warning", "grace"):
             if getattr(self, name) % _DAY:
                 raise ValueError(f"{name} must be a whole number of days, as in the service's settings")
 
     def settings(self) -> Settings:
-        """Returns the organization's settings: those of the policy, and the service's defaults for the rest."""
+        """Returns the organization's settings: the values of the policy, and the service's defaults for the rest."""
         return Settings(
             form_lifetime=self.form_lifetime,
             form_reminders=self.form_reminders,

@@ -1,6 +1,6 @@
 """The kit's public records of tickets, recoveries and messages. Enum values are those of the contract without prefix.
 
-A record stays the same object and always shows the current state. Only the kit changes records.
+A resource keeps the same record, which always shows the current state. Only the kit changes records.
 """
 
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ class Review:
     site: str
     external_id: str
     attempts: int = 0
-    """The number of the last attempt that was handed out."""
+    """The number of the last attempt that was started."""
 
 
 @dataclass(slots=True)
@@ -43,10 +43,10 @@ class Recovery:
     attempt: int = 0
     """The attempt whose outcome counts; 0: none."""
     retract_refusals: int = 0
-    """How often the site refused to remove the link."""
+    """How many times the site has refused to remove the link."""
     hand_out_time: datetime | None = None
     unsettled_until: datetime | None = None
-    """Until when an earlier write without an outcome may still appear at the site."""
+    """Until this time, an earlier write without an outcome may still appear at the site."""
     retract_after: datetime | None = None
     """The earliest time to remove the link after a refusal."""
     read_time: datetime | None = None
@@ -63,7 +63,7 @@ class Delivery:
     text: str
     channel: str
     recovery: str
-    """Name of the recovery that brought the contact."""
+    """Name of the recovery that the contact belongs to."""
     create_time: datetime
     give_up_time: datetime
     state: str = "QUEUED"
@@ -72,10 +72,10 @@ class Delivery:
     attempt: int = 0
     """The attempt whose outcome counts; 0: none."""
     attempts: int = 0
-    """How many attempts were handed out."""
+    """How many attempts were started."""
     provider_id: str = ""
     checks: int = 0
-    """How often the provider was asked for the outcome."""
+    """How many scheduled checks the provider has received."""
     check_time: datetime | None = None
     """When the provider is asked next."""
 
@@ -88,7 +88,7 @@ class Ticket:
     review: Review | None
     create_time: datetime
     active_time: datetime
-    """The time of the last message or command."""
+    """When a person was last active, a form expired or was refused, or a delivery failed."""
     status: str = "OPEN"
     close_reason: str = ""
     recoveries: list[Recovery] = field(default_factory=list)
@@ -96,13 +96,13 @@ class Ticket:
     messages: list[Delivery] = field(default_factory=list)
     """The messages to the customer, in the order of creation."""
     fired_deadlines: list[str] = field(default_factory=list)
-    """The deadlines that were fired, in order, as values of ``care.v1.DeadlineKind`` without prefix."""
+    """The deadlines that were fired, in order: values of ``care.v1.DeadlineKind`` without prefix, or FORM_REMINDER."""
     reminders: int = 0
-    """The number of reminders of the live form so far."""
+    """How many reminders of the live form have been recorded so far."""
     follow_up_of: str = ""
     """The name of the CLOSED ticket that this one follows."""
     warn_time: datetime | None = None
-    """When the assignee was warned of the close for inactivity."""
+    """When the assignee was warned that the ticket will be closed for inactivity."""
     waits_since: datetime | None = None
     """When the business began to wait for the customer; None if it does not wait."""
     resolve_time: datetime | None = None

@@ -25,7 +25,7 @@ CODES: Final[Mapping[Reason, grpc.StatusCode]] = {
     Reason.LINK_EXPIRED: grpc.StatusCode.FAILED_PRECONDITION,
     Reason.LINK_WITHDRAWN: grpc.StatusCode.FAILED_PRECONDITION,
 }
-"""The gRPC code of each reason that the kit can refuse with. A test compares them with the service's."""
+"""The gRPC code of each reason that the kit can refuse with. A test compares these codes with those of the service."""
 
 
 @contextmanager

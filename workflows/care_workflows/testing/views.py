@@ -25,7 +25,7 @@ def chat_link(contact: UUID) -> str:
 
 
 class Views:
-    """One record for each ticket, recovery and message to a customer. A record stays the same object."""
+    """One record for each ticket, recovery and message to a customer. A resource keeps the same record."""
 
     def __init__(self, memory: Memory) -> None:
         """Begins without records."""
@@ -36,7 +36,7 @@ class Views:
         self._reviews: dict[UUID, Review] = {}
 
     def record_deadline(self, number: int, kind: DeadlineKind) -> None:
-        """Records that a deadline of a ticket was fired."""
+        """Adds a fired deadline to the record of a ticket."""
         self.tickets[number].fired_deadlines.append(kind.value)
 
     def refresh(self, number: int) -> None:
