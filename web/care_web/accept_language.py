@@ -1,7 +1,7 @@
 """Picks a language for a browser from its ``Accept-Language`` header (RFC 9110, 12.5.4).
 
-Starlette and Babel do not read this header. Werkzeug does, but it prefers an exact match of a later
-choice over a partial match of the first. WebOb imports a module that newer Python versions do not have.
+No library fits: Starlette and Babel do not read this header. Werkzeug prefers an exact match of a later choice over a
+partial match of the first. WebOb imports a module that newer Python versions do not have.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ _LANGUAGE_RANGE: Final = re.compile(
 """A language range with an optional weight (RFC 4647, 2.1; RFC 9110, 12.4.2)."""
 
 _MAX_CHARACTERS: Final = 1000
-"""The part of the header that is read. Browsers send fewer than 100 characters."""
+"""How many characters of the header are read. Browsers send fewer than 100."""
 
 
 def look_up(header: str, offered: Collection[str]) -> str | None:
-    """Returns the language in ``offered`` that ``header`` prefers, or None if it accepts no language in it.
+    """Returns the language in ``offered`` that ``header`` prefers, or None if ``header`` accepts none of them.
 
     ``offered`` are lower-case tags. This is the lookup of RFC 4647, 3.4: a range loses its last subtag until it matches
-    an offered tag, so that ``de-CH`` matches ``de``. Malformed ranges are ignored, and so is ``*``, because the caller
+    an offered tag. So ``de-CH`` matches ``de``. Malformed ranges are ignored. ``*`` is ignored too, because the caller
     has a default.
     """
     return next((tag for language_range in _ranges(header) if (tag := _match(language_range, offered))), None)

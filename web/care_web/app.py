@@ -27,9 +27,9 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
 
 SUBMISSIONS_PER_MINUTE: Final = 10
-"""Per network address. A household behind one router stays below it; a script does not."""
+"""The limit per network address. A household behind one router stays below the limit; a script does not."""
 MESSAGES_PER_MINUTE: Final = 30
-"""Per network address. Several people may chat from the same one."""
+"""The limit per network address. Several people may chat from the same address."""
 
 
 def create_app(
@@ -56,11 +56,11 @@ def create_app(
             Route("/c/{token}/events", ChatEvents(chats, renderer, StreamLimit(max_streams)), methods=["GET"]),
             *asset_routes([stylesheet, icon, script]),
         ],
-        # Starlette's own error handler is outside of these, so exceptions never reach it.
+        # Starlette's own error handler is outside of this middleware, so exceptions never reach it.
         middleware=[Middleware(SecurityHeaders), Middleware(CatchErrors, error_page=site.internal_error)],
-        # Starlette declares that a handler takes any Exception, but passes it only the class that it is registered for.
+        # Starlette declares that a handler takes any Exception, but calls it only for the class of its registration.
         exception_handlers={HTTPException: cast("ExceptionHandler", site.handle_http_error)},
     )
-    # Starlette builds the redirect to a path without a trailing slash from the Host header, which anyone can set.
+    # Starlette's redirect to a path without a trailing slash contains the Host header, which anyone can set.
     app.router.redirect_slashes = False
     return app

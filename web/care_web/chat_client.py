@@ -19,13 +19,13 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from care_web.draft import Draft
 
-# Call deadlines in seconds. They bound how long a customer waits for a web page.
+# The deadlines of calls, in seconds. They limit how long a customer waits for a web page.
 _READ_SECONDS: Final = 5.0
 _POST_SECONDS: Final = 10.0
 _DRAINING: Final = "DRAINING"
 """The error reason on streams that the service ends because it is shutting down."""
 _LOCKED_WAIT: Final = timedelta(minutes=1)
-"""How long it usually takes to open a chat. The service's error does not say."""
+"""How long to wait for a chat that opens, because the service's error does not say."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +48,11 @@ class Chat:
     """Whether the business closed the case. The customer can still write; the case then continues in a new chat."""
     messages: Sequence[ChatMessage]
     earlier_page_token: str
-    """Pass this to ``read`` for the messages before these. Empty if there are none."""
+    """Pass this to ``read`` to get the messages before these. Empty if there are no earlier messages."""
     resume_token: str
     """Pass this to ``watch`` to continue after the latest message.
 
-    Empty if the chat has no messages, or if ``before`` was given.
+    Empty if the chat has no messages, or if ``read`` had an argument for ``before``.
     """
 
 
@@ -70,7 +70,7 @@ class InvalidPageToken(Exception):
 
 
 class ChatLocked(TryLater):
-    """The case continues in a new chat, which is not open yet."""
+    """The chat cannot take a message now. Usually the case continues in a new chat, which is not open yet."""
 
     key = "locked"
     status = HTTPStatus.CONFLICT
@@ -85,9 +85,9 @@ class ChatClient:
         self._max_silence = max_silence
 
     async def read(self, token: str, before: str = "") -> Chat:
-        """Returns the latest messages. With a page token in ``before``, returns the messages before those.
+        """Returns the latest messages, or with a page token in ``before`` the messages before a page.
 
-        Raises ``LinkUnknown``, ``InvalidPageToken`` and ``TryLater``.
+        Raises ``LinkUnknown``, ``InvalidPageToken`` or ``TryLater``; each class says when.
         """
         request = pb.GetChatRequest(token=token, page_token=before)
         try:
@@ -103,9 +103,9 @@ class ChatClient:
         )
 
     async def post(self, token: str, draft: Draft) -> None:
-        """Sends a message. Safe to repeat.
+        """Sends a message. The call is safe to repeat.
 
-        Raises ``LinkUnknown``, ``InvalidFields`` and ``TryLater``.
+        Raises ``LinkUnknown``, ``InvalidFields`` or ``TryLater`` (``ChatLocked`` is one); each class says when.
         """
         try:
             try:
@@ -121,10 +121,10 @@ class ChatClient:
             raise convert_error("PostMessage", error) from None
 
     async def watch(self, token: str, resume_token: str = "") -> AsyncGenerator[ChatUpdate, None]:
-        """Yields updates. The first has the messages after ``resume_token``, or all messages if the token is empty.
+        """Yields updates, beginning with the messages after ``resume_token``. An empty token begins with all messages.
 
-        Later updates have new messages. Ends when the service shuts down. Raises ``LinkUnknown``, ``InvalidPageToken``
-        and ``TryLater``.
+        Later updates have new messages or a new state. The stream ends when the service shuts down. Raises
+        ``LinkUnknown``, ``InvalidPageToken`` or ``TryLater``; each class says when.
         """
         request = pb.WatchChatRequest(token=token, resume_token=resume_token)
         try:
@@ -139,7 +139,7 @@ class ChatClient:
         except CareError as error:
             if error.reason == _DRAINING:
                 return
-            if error.retryable:  # not logged: all streams end at once when the service restarts
+            if error.retryable:  # not logged, because all streams end at once when the service restarts
                 raise TryLater(error.retry_after or DEFAULT_WAIT) from None
             raise _convert_paging_error("WatchChat", error) from None
 

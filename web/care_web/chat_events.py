@@ -1,6 +1,6 @@
 """Streams new chat messages to the browser as server-sent events (HTML, 9.2).
 
-Each message is sent once, however often the stream is interrupted.
+Each message is sent once, even if the stream is interrupted several times.
 """
 
 from __future__ import annotations
@@ -29,18 +29,18 @@ if TYPE_CHECKING:
     from care_web.rendering import Renderer
 
 RESUME_PARAMETER: Final = "resume"
-"""The query parameter with the position after the last message that the page shows."""
+"""The name of the query parameter with the resume token after the last message that the page shows."""
 MAX_STREAMS: Final = 10_000
-"""Open streams of one process."""
+"""The maximum number of open streams of one process."""
 MAX_STREAMS_PER_LINK: Final = 5
-"""Enough for the browser windows of one customer. Over HTTP/1.1, a browser opens at most six connections to a site."""
+"""The maximum number of open streams of one link. Over HTTP/1.1, a browser opens at most six connections to a site."""
 
 _PING_SECONDS: Final = 15
-"""Proxies close a connection that is silent for a minute."""
+"""Seconds between pings. Many proxies close a connection that is silent for a minute."""
 _SEND_TIMEOUT_SECONDS: Final = 30
-"""A client that reads nothing for this time is disconnected, so that its messages do not pile up in memory."""
+"""A client that reads nothing for this long is disconnected, so that messages do not pile up in memory."""
 _RETRY_MILLISECONDS: Final = 2_000
-"""Browsers reconnect after this time or up to twice as long, so that they do not all return at once after a restart."""
+"""Browsers reconnect after once to twice this time, so that they do not all return at once after a restart."""
 _FULL_WAIT: Final = timedelta(seconds=30)
 
 _ENDED: Final = ServerSentEvent("ended", event="ended")
@@ -61,9 +61,9 @@ class StreamLimit:
 
     @contextmanager
     def reserve(self, token: str) -> Iterator[None]:
-        """Counts one more open stream of a link until the end of the block.
+        """Counts one more open stream of a link until the end of the ``with`` block.
 
-        Raises ``RateLimited`` if the link has too many open streams, and ``TooManyStreams`` if the process has.
+        Raises ``RateLimited`` if the link has reached its limit, and ``TooManyStreams`` if the process has.
         """
         if self._open_by_token[token] >= self._max_per_link:
             raise RateLimited(_FULL_WAIT)
@@ -81,11 +81,11 @@ class StreamLimit:
 
 
 class ChatEvents:
-    """The endpoint ``GET /c/{token}/events``: an ASGI application that runs as long as the stream.
+    """The endpoint ``GET /c/{token}/events``: an ASGI application that runs as long as the stream is open.
 
-    It sends three kinds of events. Events without a type contain new messages as HTML. ``state`` says whether the case
-    is ``open`` or ``closed``. ``ended`` says that this page gets no more events. After any other end of the stream, the
-    browser reconnects.
+    The stream has three kinds of events. Events without a type contain new messages as HTML. ``state`` says whether the
+    case is ``open`` or ``closed``. ``ended`` says that this page gets no more events. If the stream ends without
+    ``ended``, the browser reconnects.
     """
 
     def __init__(self, chats: ChatClient, renderer: Renderer, limit: StreamLimit) -> None:
@@ -135,5 +135,5 @@ class ChatEvents:
             yield ServerSentEvent(retry=error.seconds * 1000)
 
     def _html(self, context: RequestContext, messages: Sequence[ChatMessage]) -> str:
-        # The page's script fills in the name of the business, which the page has already.
+        # The page already has the name of the business, so the page's script adds the name.
         return self._renderer.fragment(context, "chat_messages.html", {"messages": messages, "business_label": ""})

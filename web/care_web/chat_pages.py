@@ -1,7 +1,7 @@
 """The page behind a chat's link: the messages, and a form to write another one.
 
-The page works without scripts. Buttons of the form load new or earlier messages, and the customer's input is kept. Like
-the recovery form, it needs no token against cross-site request forgery: only those who have the private link can write.
+The page works without scripts. Buttons of the form load new or earlier messages, and the customer's input is kept. The
+form needs no token against cross-site request forgery: only those who have the private link can write.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from care_web.responses import Responses
 
 _TEXT_FIELD: Final = "text"
-"""The name and id of the text area. After a message was sent, the browser scrolls to it."""
+"""The name and id of the text area. After a message was sent, the browser scrolls to the text area."""
 _SENT: Final = {"sent": "yes"}
 """The query after a message was sent. The chat of a closed case does not show the message, so the page confirms it."""
 
@@ -97,7 +97,7 @@ class ChatPages:
         return self._responses.page(context, "chat.html", status, variables, SCRIPT_HEADERS)
 
     async def _handle_post(self, context: RequestContext, token: str, request: Request) -> Response:
-        """Sends the message, or shows what the customer asked for with another button of the form."""
+        """Sends the message. If another button sent the form, shows other messages or another language instead."""
         try:
             draft = Draft.from_fields(await read_form(request, MAX_BODY_BYTES))
         except InvalidFormBody as error:
@@ -118,11 +118,11 @@ class ChatPages:
             return await self._show(context, token, draft, error=error_key)
         except TryLater as failure:
             return self._retry_page(context, token, draft, failure)
-        # The redirect makes the next page safe to reload. Its fragment scrolls to the field for the next message.
+        # The redirect makes the next page safe to reload. The URL's fragment scrolls to the field for the next message.
         return RedirectResponse(f"{context.url(_path(token), _SENT)}#{_TEXT_FIELD}", HTTPStatus.SEE_OTHER)
 
     async def _show_with_draft(self, context: RequestContext, token: str, draft: Draft, before: str) -> Response:
-        """Shows other messages or another language, and the unsent draft."""
+        """Shows other messages, or the page in another language, with the draft, which is not sent."""
         if not draft.text:  # a redirect leads to a page that can be reloaded
             url = context.url(_path(token), {BEFORE_PARAMETER: before} if before else {})
             return RedirectResponse(url, HTTPStatus.SEE_OTHER)

@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 MAX_TEXT_CHARACTERS: Final = 10_000
 """The contract's limit, which the service checks."""
 MAX_BODY_BYTES: Final = 1024 * 1024
-"""Far more than the longest allowed text needs, so that a customer who pastes too much gets it back with an error."""
+"""Far more than the longest allowed text needs, so a customer who pastes too much gets the text back with an error."""
 
 BEFORE_PARAMETER: Final = "before"
-"""The name of the page token of earlier messages, both in the query and as a form field (a button)."""
+"""The name of the parameter with the page token of earlier messages: in the query, and as a field of the form."""
 
 
 # Without repr, so that the input does not reach a log as part of an exception's message.
@@ -32,7 +32,10 @@ class Draft:
     requested_language: str = ""
     """Language tag, if a button of the language menu sent the form. Empty otherwise."""
     before: str | None = None
-    """Page token, if a button for other messages sent the form: empty for the latest messages. None otherwise."""
+    """Page token, if a button for other messages sent the form; empty if it was the button for the latest messages.
+
+    None if another button sent the form.
+    """
 
     @classmethod
     def empty(cls) -> Self:

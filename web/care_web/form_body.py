@@ -19,7 +19,7 @@ _NIL: Final = UUID(int=0)
 
 
 class InvalidFormBody(Exception):
-    """No form of these pages sends such a body. ``status`` says what is wrong."""
+    """The body is too long, or no form of these pages sends such a body. ``status`` says what is wrong."""
 
     def __init__(self, status: HTTPStatus) -> None:
         super().__init__(status.phrase)
@@ -27,19 +27,25 @@ class InvalidFormBody(Exception):
 
 
 async def read_form(request: Request, max_bytes: int) -> Mapping[str, str]:
-    """Returns the fields of the submitted form. Raises ``InvalidFormBody``."""
+    """Returns the fields of the submitted form.
+
+    Raises ``InvalidFormBody`` if the body is longer than ``max_bytes`` or is not a URL-encoded form.
+    """
     if request.headers.get("Content-Type", "").partition(";")[0].strip().lower() != _MEDIA_TYPE:
         raise InvalidFormBody(HTTPStatus.UNSUPPORTED_MEDIA_TYPE)
     return parse_form(await _read_body(request, max_bytes))
 
 
 def parse_form(body: bytes) -> Mapping[str, str]:
-    """Returns the fields of a URL-encoded form. The last value of a repeated field wins. Raises ``InvalidFormBody``."""
+    """Returns the fields of a URL-encoded form. A repeated field has its last value.
+
+    Raises ``InvalidFormBody`` if there are too many fields.
+    """
     try:
         pairs = parse_qsl(body.decode(errors="replace"), keep_blank_values=True, max_num_fields=_MAX_FIELDS)
     except ValueError:  # too many fields; the cause is dropped, because its message may quote the body
         raise InvalidFormBody(HTTPStatus.BAD_REQUEST) from None
-    # NUL characters are invisible and nobody types them, but the service refuses them.
+    # Removes NUL characters, because the service refuses them. They are invisible, and nobody types them.
     return {name: value.replace("\0", "") for name, value in pairs}
 
 
@@ -52,9 +58,9 @@ def normalize_text(value: str) -> str:
 
 
 def request_id_or_new(text: str) -> str:
-    """Returns ``text`` if it is a usable UUID, else a new one.
+    """Returns ``text`` if it is a UUID that the service accepts; otherwise a new UUID.
 
-    A form without a valid request id still works, but is not protected against being sent twice.
+    So a form without a valid request id still works, but is not protected against being sent twice.
     """
     try:
         request_id = UUID(text)
@@ -66,13 +72,13 @@ def request_id_or_new(text: str) -> str:
 def derive_request_id(request_id: str, *content: str) -> str:
     """Returns a request id that depends only on the previous one and the content.
 
-    This protects a form that was edited and sent again against a double click, too.
+    So an edited form that is sent again is protected against a double click, too.
     """
     return str(uuid5(UUID(request_id), "\0".join(content)))
 
 
 async def _read_body(request: Request, max_bytes: int) -> bytes:
-    """Returns the request's body. Raises ``InvalidFormBody`` and stops reading once it is too long."""
+    """Returns the request's body. Stops reading and raises ``InvalidFormBody`` if it is longer than ``max_bytes``."""
     declared = request.headers.get("Content-Length", "")
     if declared.isascii() and declared.isdigit() and int(declared[:20]) > max_bytes:
         raise InvalidFormBody(HTTPStatus.REQUEST_ENTITY_TOO_LARGE)

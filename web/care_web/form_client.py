@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from care.v1.customer_service_pb2_grpc import CustomerServiceAsyncStub
     from care_web.submission import Submission
 
-# Call deadlines in seconds. They bound how long a customer waits for a page.
+# The deadlines of calls, in seconds. They limit how long a customer waits for a page.
 _READ_SECONDS: Final = 5.0
 _SUBMIT_SECONDS: Final = 10.0
 
@@ -52,12 +52,15 @@ class Form:
 
     @property
     def accepts_submissions(self) -> bool:
-        """Whether it can be filled in."""
+        """Whether the form can be submitted."""
         return self.state in {FormState.OPEN, FormState.ANSWERED, FormState.CLOSED}
 
 
 class FormEnded(Exception):
-    """The form no longer accepts submissions. ``state`` is as precise as the service's error."""
+    """The form no longer accepts submissions. ``state`` is EXPIRED or WITHDRAWN.
+
+    The service's error does not tell WITHDRAWN from REPLACED. Read the form for its exact state.
+    """
 
     def __init__(self, state: FormState) -> None:
         super().__init__(state)
@@ -71,7 +74,10 @@ class FormClient:
         self._service = service
 
     async def read(self, token: str) -> Form:
-        """Returns the form behind a link. Raises ``LinkUnknown`` and ``TryLater``."""
+        """Returns the form behind a link.
+
+        Raises ``LinkUnknown`` if the link is not valid, and ``TryLater`` if the service cannot respond now.
+        """
         try:
             response = await self._service.GetContactForm(pb.GetContactFormRequest(token=token), timeout=_READ_SECONDS)
         except CareError as error:
@@ -91,9 +97,9 @@ class FormClient:
         )
 
     async def submit(self, token: str, submission: Submission) -> str:
-        """Submits contact details and returns the customer's reference number. Safe to repeat.
+        """Submits contact details and returns the customer's reference number. The call is safe to repeat.
 
-        Raises ``LinkUnknown``, ``FormEnded``, ``InvalidFields`` and ``TryLater``.
+        Raises ``LinkUnknown``, ``FormEnded``, ``InvalidFields`` or ``TryLater``; each class says when.
         """
         try:
             try:
@@ -126,4 +132,4 @@ _END_STATES: Final = {
     "LINK_EXPIRED": FormState.EXPIRED,
     "LINK_WITHDRAWN": FormState.WITHDRAWN,
 }
-"""The state of the form by the reason of the service's error."""
+"""The state of an ended form, by the reason of the service's error."""

@@ -33,10 +33,10 @@ if TYPE_CHECKING:
     from care_web.responses import Responses
 
 _LONG_REPLY: Final = 500
-"""A reply of more characters pushes the form so far down on a phone that the page links to it."""
+"""Characters. A longer reply pushes the form far down on a phone. So a link to the form precedes the reply."""
 
 _REFERENCE: Final = re.compile(r"[0-9A-F]{4}-[0-9A-F]{4}")
-"""A reference number. The thank-you page reads it from its URL, into which anyone can put any text."""
+"""Matches a reference number. The thank-you page takes the number from its URL, in which anyone can put any text."""
 
 
 class FormPages:
@@ -122,7 +122,7 @@ class FormPages:
     async def _submit(self, context: RequestContext, token: str, submission: Submission) -> Response:
         """Submits the form and redirects, so that reloading the next page sends nothing again.
 
-        Raises ``LinkUnknown`` and ``TryLater``.
+        Raises ``LinkUnknown`` or ``TryLater``; each class says when.
         """
         try:
             reference = await self._forms.submit(token, submission)
@@ -134,7 +134,7 @@ class FormPages:
             return self._form_page(context, token, form, submission, HTTPStatus.UNPROCESSABLE_ENTITY, errors)
         except FormEnded as error:
             form = await self._forms.read(token)
-            # If the form still reads as open, the error is the newer information.
+            # If the form still appears to accept submissions, the error is the newer information.
             return self._ended_page(context, form, error.state if form.accepts_submissions else form.state)
         thanks = context.url(f"{_path(token)}/thanks", _reference_query(reference))
         return RedirectResponse(thanks, HTTPStatus.SEE_OTHER)
@@ -164,7 +164,7 @@ class FormPages:
         return self._responses.page(context, "form.html", status, variables)
 
     def _retry_page(self, context: RequestContext, token: str, submission: Submission, error: TryLater) -> HTMLResponse:
-        """Returns a form with the customer's input to send again. It needs nothing from the service."""
+        """Returns a form to send the customer's input again. This needs no call of the service."""
         variables = {"submission": submission, "errors": {}}
         return self._responses.retry_form(context, context.url(_path(token)), error, "retry_form.html", variables)
 
@@ -192,7 +192,7 @@ def _reference_query(reference: str) -> dict[str, str]:
 def _field_errors(language: Language, fields: frozenset[str], submission: Submission, form: Form) -> dict[str, Markup]:
     """Returns a text for each refused field, in the order of the page.
 
-    The key of a text about a field that the page does not have is ``""``.
+    If the page has none of the refused fields, returns one general text with the key ``""``.
     """
     translate = language.translate
     errors: dict[str, Markup] = {field: translate(f"errors.{field}") for field in FIELDS if field in fields}

@@ -42,7 +42,7 @@ class Language:
     """The language's name for itself."""
     catalog: Catalog
     locale: Locale
-    """How to write times and numbers. Where regions differ, it is the form that most of them understand."""
+    """How to write times and numbers. If regions differ, this is the way that most of them understand."""
 
     @property
     def direction(self) -> Literal["ltr", "rtl"]:
@@ -64,7 +64,7 @@ class Language:
         return self._template(key, values).format(**{name: self._isolate(value) for name, value in values.items()})
 
     def format_time(self, time: datetime) -> Markup:
-        """Returns an aware time as HTML. It is shown in UTC, because the reader's time zone is not known."""
+        """Returns a time as HTML, in UTC, because the reader's time zone is not known. ``time`` must be aware."""
         utc = time.astimezone(UTC)
         day = dates.format_date(utc, "long", self.locale)
         hour = dates.format_time(utc, "short", tzinfo=UTC, locale=self.locale)
@@ -76,7 +76,7 @@ class Language:
         return numbers.format_decimal(value, locale=self.locale)
 
     def format_wait(self, seconds: int) -> str:
-        """Returns ``seconds`` as a duration in words, rounded up to 20 seconds or to whole minutes."""
+        """Returns a duration in words. Rounds ``seconds`` up to 20 seconds or to whole minutes."""
         if seconds <= _MIN_WAIT_SECONDS:
             return _unbreakable(units.format_unit(_MIN_WAIT_SECONDS, "duration-second", locale=self.locale))
         minutes = math.ceil(seconds / _SECONDS_PER_MINUTE)
@@ -89,7 +89,7 @@ class Language:
         return cast("Mapping[str, str]", self.catalog)[key]
 
     def _isolate(self, value: str) -> str:
-        """Returns ``value`` with isolating characters if it or the language is written from right to left."""
+        """Returns ``value`` between isolating characters if the value or the language is written from right to left."""
         has_rtl = any(unicodedata.bidirectional(character) in {"R", "AL"} for character in value)
         return _ISOLATED.format(value) if has_rtl or self.direction == "rtl" else value
 

@@ -39,7 +39,7 @@ logger = get_logger(__name__)
 class SecurityHeaders:
     """Adds ``SECURITY_HEADERS`` and ``Cache-Control: no-store`` to every response.
 
-    A header that the response has already is kept.
+    A response that already has one of these headers keeps its own value.
     """
 
     def __init__(self, app: ASGIApp) -> None:

@@ -1,4 +1,4 @@
-"""Limits how often one network address may send something. The service has its own limit per link."""
+"""Limits how many requests one network address may send per minute. The service also has a limit per link."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
 _IPV6_PREFIX: Final = 64
-"""The smallest network that a subscriber gets (RFC 6177). The addresses within it change regularly (RFC 8981)."""
+"""The prefix length of the smallest network that a subscriber gets (RFC 6177).
+
+A device regularly changes its address within this network (RFC 8981).
+"""
 
 
 class AddressLimit:
@@ -29,13 +32,13 @@ class AddressLimit:
         self._window = MovingWindowRateLimiter(MemoryStorage())
 
     async def check(self, request: Request) -> None:
-        """Counts a request. Raises ``RateLimited`` if its address has sent too many."""
-        # Behind a proxy, uvicorn replaces the address of the connection with the customer's.
+        """Counts a request. Raises ``RateLimited`` if its address has sent too many requests."""
+        # Behind a trusted proxy, uvicorn replaces the address of the connection with the customer's address.
         if wait := await self.count(request.client.host if request.client else ""):
             raise RateLimited(timedelta(seconds=wait))
 
     async def count(self, address: str) -> int:
-        """Counts a request. Returns 0 if it is allowed, else the seconds to wait before the next one."""
+        """Counts a request. Returns 0 if the request is allowed; otherwise how many seconds to wait."""
         key = subscriber_key(address)
         if await self._window.hit(self._limit, key):
             return 0
@@ -44,7 +47,7 @@ class AddressLimit:
 
 
 def subscriber_key(address: str) -> str:
-    """Returns a key that all addresses of one subscriber share. A text that is not an address is its own key."""
+    """Returns the key that all addresses of one subscriber share. A text that is not an address is its own key."""
     try:
         parsed = ip_address(address)
     except ValueError:

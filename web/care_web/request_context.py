@@ -1,7 +1,7 @@
 """The context of a request: the language of its response and the token of its link.
 
-A language that the reader chose stays in the URL as ``?lang=de`` and is carried from page to page. The pages set no
-cookie, and they say so.
+A language that the reader chose stays in the URL, as in ``?lang=de``, from page to page. It is not in a cookie, because
+the pages promise to set none.
 """
 
 from __future__ import annotations
@@ -21,10 +21,10 @@ if TYPE_CHECKING:
     from care_web.languages import Language
 
 LANGUAGE_PARAMETER: Final = "lang"
-"""The name of the chosen language, both in the query and as a form field (a button of the language menu)."""
+"""The name of the parameter with the chosen language: in the query, and as a field of forms (the language menu)."""
 
 _MAX_TOKEN_CHARACTERS: Final = 200
-"""Several times the length of a real token. A longer one is not valid, and not worth a call to the service."""
+"""Several times the length of a real token. A longer token cannot be valid, so the service is not called."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,10 @@ class RequestContext:
 
     @classmethod
     def from_request(cls, request: HTTPConnection) -> Self:
-        """Uses the language in the URL, else the one that the browser prefers, else the default."""
+        """Returns the context of a request.
+
+        Its language is the language in the URL, or else the language that the browser prefers, or else the default.
+        """
         if chosen := LANGUAGES.get(request.query_params.get(LANGUAGE_PARAMETER, "")):
             return cls.with_chosen_language(chosen)
         preferred = look_up(",".join(request.headers.getlist("Accept-Language")), LANGUAGES)
@@ -45,7 +48,7 @@ class RequestContext:
 
     @classmethod
     def with_chosen_language(cls, language: Language) -> Self:
-        """Uses a language that the reader has just chosen."""
+        """Returns a context with a language that the reader has chosen."""
         return cls(language, is_language_chosen=True)
 
     @property

@@ -25,7 +25,7 @@ _CLIENT_ERROR_TEXTS: Final = {
     HTTPStatus.NOT_FOUND: "missing",
     HTTPStatus.REQUEST_ENTITY_TOO_LARGE: "large",
 }
-"""Text keys for requests that these pages never send. All other statuses use ``unreadable``."""
+"""The text keys of statuses that have their own texts. All other client errors use ``unreadable``."""
 
 
 class Responses:
@@ -44,7 +44,7 @@ class Responses:
         }
 
     def internal_error(self, context: RequestContext) -> HTMLResponse:
-        """Returns the page for an unexpected exception. It is rendered at startup, so it cannot fail itself."""
+        """Returns the page for an unexpected exception. The page was rendered at startup, so this cannot fail."""
         return self._internal_errors[context.language.tag]
 
     def unknown_link(self, context: RequestContext) -> HTMLResponse:
@@ -52,7 +52,7 @@ class Responses:
         return self.notice(context, "unknown", HTTPStatus.NOT_FOUND, paragraphs=["unknown.lead", "unknown.advice"])
 
     def unavailable(self, context: RequestContext, url: str, error: TryLater) -> HTMLResponse:
-        """Returns the page shown while the page at ``url`` cannot be loaded from the service."""
+        """Returns the page to show instead of the page at ``url`` while the service cannot provide its content."""
         language = context.language
         return self.notice(
             context,
@@ -66,9 +66,9 @@ class Responses:
     def client_error(
         self, context: RequestContext, status: HTTPStatus, headers: Mapping[str, str] | None = None, *, limit: int = 0
     ) -> HTMLResponse:
-        """Returns the page for a request that these pages never send.
+        """Returns the page for a request that cannot be handled, such as one for an unknown path.
 
-        ``limit`` is the number of characters that a message may have. Only the text for status 413 shows it.
+        ``limit`` is how many characters a message may have. Only the text for status 413 shows the limit.
         """
         key = _CLIENT_ERROR_TEXTS.get(status, "unreadable")
         values = {"limit": context.language.format_number(limit)} if key == "large" else {}

@@ -23,7 +23,7 @@ class LinkUnknown(Exception):
 
 
 class InvalidFields(Exception):
-    """The service refused some fields. ``fields`` has their names in the contract."""
+    """The service refused some fields. ``fields`` contains the names of these fields in the contract."""
 
     def __init__(self, fields: frozenset[str]) -> None:
         super().__init__(", ".join(sorted(fields)))
@@ -39,12 +39,12 @@ class TryLater(Exception):
 
     def __init__(self, wait: timedelta) -> None:
         self.seconds: Final = max(1, math.ceil(wait.total_seconds()))
-        """How long to wait before the next attempt."""
+        """How many seconds to wait before the next attempt."""
         super().__init__(f"in {self.seconds} seconds")
 
 
 class RateLimited(TryLater):
-    """The link, or the network address, has sent too much in a short time."""
+    """Too many requests came with the link or from the network address in a short time."""
 
     key = "busy"
     status = HTTPStatus.TOO_MANY_REQUESTS

@@ -31,7 +31,7 @@ class SitePages:
     async def check_health(self, request: Request) -> Response:
         """Handles ``GET /healthz``. Reports that this process serves requests.
 
-        The service's health is not checked, because restarting this process would not restore it.
+        This does not check the health of the service, because a restart of this process would not restore the service.
         """
         del request
         return PlainTextResponse("ok\n")
