@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from temporalio import workflow
 
-# Passed through the sandbox: generated code may exist only once in a process.
+# The sandbox must not load these modules again: a process can load generated Protobuf code only once.
 with workflow.unsafe.imports_passed_through():
     from care.v1.recovery_pb2 import RECOVERY_STATE_CHAT_UNLOCKED
     from care_workflows import embedding
@@ -14,7 +14,7 @@ ISSUE_VOUCHER = "issue_voucher"
 
 @workflow.defn
 class Compensation:
-    """Waits until the recovery has ended, which may take days, and issues a voucher if the chat is open."""
+    """Waits until the recovery's workflow has ended, which may take days. Issues a voucher if the chat is open."""
 
     @workflow.run
     async def run(self, recovery: str) -> bool:
@@ -24,6 +24,6 @@ class Compensation:
         """
         result = await embedding.run_recovery(recovery)
         if result.plan.state != RECOVERY_STATE_CHAT_UNLOCKED:
-            return False  # refused, withdrawn, expired or closed: nobody can receive the voucher
+            return False  # for example, the form expired: nobody can receive the voucher
         await workflow.execute_activity(ISSUE_VOUCHER, recovery, start_to_close_timeout=timedelta(seconds=30))
         return True

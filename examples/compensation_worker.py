@@ -2,7 +2,7 @@
 
 VOUCHERS=vouchers python -m examples.compensation_worker
 
-It also needs the variables of `examples.own_review_site`. Start a compensation where you send the form:
+The worker also needs the variables of `examples.own_review_site`. Start a compensation where you send the form:
 
     await client.start_workflow(Compensation.run, recovery, id=f"compensation/{recovery}", task_queue="care",
                                 search_attributes=embedding.search_attributes(recovery))
@@ -26,13 +26,13 @@ from examples.own_review_site import create_care_plugin, wait_for_stop_signal
 
 @dataclass(frozen=True)
 class VoucherFolder:
-    """Stands for your own system: a folder with one file for each voucher."""
+    """Represents your own system: a folder with one file for each voucher."""
 
     folder: Path
 
     @activity.defn(name=ISSUE_VOUCHER)
     async def issue(self, recovery: str) -> None:
-        """Issues one voucher, however often this runs: Temporal repeats an attempt whose outcome was lost."""
+        """Issues one voucher, even if this runs several times: Temporal repeats an attempt whose outcome was lost."""
         with suppress(FileExistsError), (self.folder / recovery.rpartition("/")[2]).open("x", encoding="utf-8") as file:
             file.write(secrets.token_hex(4))
 

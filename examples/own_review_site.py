@@ -32,7 +32,7 @@ class ShopSite:
     http: httpx.AsyncClient
 
     async def post_reply(self, target: ReplyTarget, text: str, key: str) -> None:
-        """Makes the text public. The workflow retries any other exception of httpx."""
+        """Makes the text public. Raises ReplyRefused if a retry can't help. Care retries after any other exception."""
         response = await self.http.put(self._path(target), json={"comment": text}, headers={"Idempotency-Key": key})
         if response.is_client_error and response.status_code != httpx.codes.TOO_MANY_REQUESTS:
             raise ReplyRefused(RefusalReason.OTHER, response.text)
@@ -41,7 +41,7 @@ class ShopSite:
     retract_reply = post_reply
 
     async def read_reply(self, target: ReplyTarget) -> PublicReply | None:
-        """Returns the reply that the public sees."""
+        """Returns the reply that the public sees; None if there is none."""
         response = await self.http.get(self._path(target))
         is_missing = response.status_code == httpx.codes.NOT_FOUND
         return None if is_missing else PublicReply(response.raise_for_status().json()["comment"])
@@ -52,7 +52,7 @@ class ShopSite:
 
 @asynccontextmanager
 async def create_care_plugin() -> AsyncIterator[CarePlugin]:
-    """Creates Care's plugin with that adapter; closes its connections at the end of the block."""
+    """Creates Care's plugin with a `ShopSite` as adapter. Closes all connections at the end of the block."""
     async with (
         CareClient.connect(os.environ["CARE_SERVICE_ADDRESS"], os.environ["CARE_TOKEN"]) as care,
         httpx.AsyncClient(base_url=os.environ["SHOP_SITE_URL"], timeout=10) as http,

@@ -151,7 +151,7 @@ def with_request_id(request: _Request) -> _Request:
 
 def _with_metadata(details: ClientCallDetails, token: str | None, timeout: float | None) -> ClientCallDetails:
     """Returns ``details`` with the token, the trace and the deadline in seconds."""
-    # A copy, because the caller may use the same metadata for other calls.
+    # Copies the metadata, because the caller may use it for other calls.
     metadata = Metadata(*(details.metadata or ()))
     if token is not None:
         metadata.add(_AUTHORIZATION, f"Bearer {token}")

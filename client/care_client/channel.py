@@ -26,12 +26,13 @@ _SERVICE_CONFIG: Final = {
                 "initialBackoff": "0.1s",
                 "maxBackoff": "1s",
                 "backoffMultiplier": 2,
-                # The only temporary error after which a retry is safe: the call was not handled, or has a request id.
+                # Other temporary errors need a longer pause, or the call has used up its deadline.
                 "retryableStatusCodes": ["UNAVAILABLE"],
             },
         }
     ],
-    # Stops retries while more than half of the latest calls fail, so that they do not overload the service.
+    # Keeps retries from overloading the service. An attempt that fails with UNAVAILABLE costs 1 of 100 tokens, and a
+    # success returns 0.1. Calls are not retried while at most 50 tokens are left (gRFC A6).
     "retryThrottling": {"maxTokens": 100, "tokenRatio": 0.1},
 }
 
@@ -59,10 +60,11 @@ def open_channel(
     allow_plaintext_token: bool = False,
     user_agent: str = "",
 ) -> grpc.aio.Channel:
-    """Opens a channel to ``address`` (``host:port``). Its stubs raise ``care_client.errors.CareError``.
+    """Opens a channel to ``address`` (``host:port``). Stubs on this channel raise ``care_client.errors.CareError``.
 
     Call this in the event loop that uses the channel. The channel connects on the first call. A call that fails with
-    UNAVAILABLE is retried up to four times with the same ``request_id``, within about 1.5 seconds and its deadline.
+    UNAVAILABLE is retried up to four times with the same ``request_id``, after pauses of about 1.5 seconds in total and
+    within the call's deadline.
 
     Args:
         address: Where the service listens.
@@ -94,7 +96,7 @@ def open_channel(
 
 
 def is_local(address: str) -> bool:
-    """Returns whether ``address`` is on this machine. The only host name that counts is ``localhost``."""
+    """Returns whether ``address`` is on this machine. The only host name that counts as local is ``localhost``."""
     if address.startswith(("unix:", "unix-abstract:")):
         return True
     # Removes the scheme, as in `dns:///localhost:50051` and `ipv4:127.0.0.1:50051`.

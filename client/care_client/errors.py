@@ -3,13 +3,13 @@
 CareError
 ├── InvalidRequest          INVALID_ARGUMENT: a field, a filter or a page token is invalid; see `field_violations`
 ├── Unauthenticated         UNAUTHENTICATED: the token is missing, invalid or expired
-├── PermissionDenied        PERMISSION_DENIED: only others may do this, such as the assignee
+├── PermissionDenied        PERMISSION_DENIED: the caller may not do this, but others may, such as the assignee
 ├── NotFound                NOT_FOUND
 ├── AlreadyExists           ALREADY_EXISTS: such as the review's ticket, whose name is in `metadata`
 ├── FailedPrecondition      FAILED_PRECONDITION: not possible in the ticket's current state
-│   └── IllegalTransition   the state machine has no such transition; see `machine`, `state` and `allowed`
-├── Conflict                ABORTED: someone else changed the ticket; after ETAG_MISMATCH, read it and decide again
-├── ResourceExhausted       RESOURCE_EXHAUSTED: too much or too often; see `retry_after`
+│   └── IllegalTransition   a state machine does not allow it; see `machine`, `state` and `allowed`
+├── Conflict                ABORTED: another call changed the resource; after ETAG_MISMATCH, read it and decide again
+├── ResourceExhausted       RESOURCE_EXHAUSTED: a limit is reached; see `retry_after`
 ├── Unavailable             UNAVAILABLE: the service or its database cannot be reached
 └── DeadlineExceeded        DEADLINE_EXCEEDED: no response in time
 
@@ -80,7 +80,7 @@ class CareError(Exception):
 
     @property
     def machine(self) -> str:
-        """The state machine that refused, ``status`` or ``recovery``. Empty for other errors."""
+        """The state machine that refused the call: ``status`` or ``recovery``. Empty for other errors."""
         return self.metadata.get("machine", "")
 
     @property
@@ -90,7 +90,7 @@ class CareError(Exception):
 
     @property
     def allowed(self) -> tuple[str, ...]:
-        """The machine's triggers in that state. For ROLE_NOT_ALLOWED, the roles that may call the method.
+        """The triggers that the machine allows in ``state``. For ROLE_NOT_ALLOWED, the roles that may call the method.
 
         Some triggers are not commands of the API. To decide which buttons to show, use ``Ticket.actions``.
         """
@@ -101,8 +101,8 @@ class CareError(Exception):
         """Whether the same call may succeed later. A call that writes must be repeated with the same ``request_id``.
 
         True for UNAVAILABLE, DEADLINE_EXCEEDED, ABORTED with CONTENDED, and RESOURCE_EXHAUSTED. The exception is a
-        RESOURCE_EXHAUSTED from gRPC itself, which means that a message is too long. After ETAG_MISMATCH the caller must
-        read the ticket and decide again.
+        RESOURCE_EXHAUSTED from gRPC itself, which means that a message is too long. After ETAG_MISMATCH, the caller
+        must read the resource and decide again.
         """
         if self.code is grpc.StatusCode.ABORTED:
             return self.reason == _CONTENDED
@@ -147,15 +147,15 @@ class FailedPrecondition(CareError):
 
 
 class IllegalTransition(FailedPrecondition):
-    """The state machine ``machine`` has no such transition from ``state``. It has those in ``allowed``."""
+    """The state machine ``machine`` does not allow the call in ``state``. It allows the triggers in ``allowed``."""
 
 
 class Conflict(CareError):
-    """ABORTED: someone else changed the ticket. If ``retryable``, repeat the call, else read and decide again."""
+    """ABORTED: another call changed the resource. If ``retryable``, repeat the call. If not, read and decide again."""
 
 
 class ResourceExhausted(CareError):
-    """RESOURCE_EXHAUSTED: too much or too often. ``retry_after`` may say how long to wait."""
+    """RESOURCE_EXHAUSTED: a limit is reached. ``retry_after`` may say how long to wait."""
 
 
 class Unavailable(CareError):
@@ -184,7 +184,8 @@ _CLASSES: Final[Mapping[grpc.StatusCode, type[CareError]]] = {
 def care_errors() -> Iterator[None]:
     """Converts the errors of failed calls to ``CareError``.
 
-    This is for stubs on other channels. On channels of ``CareClient.connect`` and ``open_channel``, all stubs raise it.
+    Use this for stubs on other channels. On channels of ``CareClient.connect`` and ``open_channel``, stubs already
+    raise ``CareError``.
     """
     try:
         yield
@@ -222,9 +223,9 @@ def _unpack(detail: Any, message: Message) -> None:
 
 
 def _status(error: grpc.aio.AioRpcError) -> Status | None:
-    """Returns the `google.rpc` status of ``error``. None if it has none, or if the codes differ."""
+    """Returns the `google.rpc` status of ``error``. None if the error has no status, or if the two codes differ."""
     try:
-        # This reads only the code, the details and the trailing metadata, which the exception has like a call.
+        # This reads only the code, the details and the trailing metadata, which the exception has just as a call does.
         return cast("Status | None", rpc_status.from_call(cast("grpc.Call", error)))
     except (ValueError, DecodeError):
         return None

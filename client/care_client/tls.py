@@ -35,7 +35,7 @@ class Tls:
         certificate: str | os.PathLike[str] | None = None,
         key: str | os.PathLike[str] | None = None,
     ) -> Self:
-        """Reads PEM files. Without ``ca``, trust the authorities that the machine trusts.
+        """Returns a configuration from PEM files. Without ``ca``, it trusts the authorities that the machine trusts.
 
         Raises:
             ValueError: A file cannot be read or contains no certificate, or the key does not match the certificate.
@@ -62,7 +62,7 @@ class Tls:
 
 
 def _system_authorities() -> bytes | None:
-    """Returns the certificates (PEM) that OpenSSL trusts on this machine, or None if it has none.
+    """Returns the certificates (PEM) that OpenSSL trusts on this machine, or None if there are none.
 
     With None, gRPC uses its own list, which lacks authorities that were added to this machine.
     """

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Final, Protocol
 
 TokenProvider = Callable[[], str | Awaitable[str]]
-"""Returns a token, such as from an identity provider. It is called before the first call, and again if the service
-refuses the latest token as expired or invalid. It never runs twice at the same time."""
+"""Returns a token, such as from an identity provider. The client calls this function before its first request, and
+again if the service refuses the latest token as expired or invalid, but never twice at the same time."""
 
 _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 

@@ -1,6 +1,6 @@
-"""Reads and writes the W3C Trace Context (https://www.w3.org/TR/trace-context/) that continues a trace elsewhere.
+"""Reads and writes the W3C Trace Context (https://www.w3.org/TR/trace-context/), which continues a trace elsewhere.
 
-Only ``traceparent`` is used, which contains two random ids and flags. A ``tracestate`` or baggage could contain any
+Care uses only ``traceparent``, which contains two random ids and flags. A ``tracestate`` or baggage could contain any
 text. That text would end up in workflow histories, which must not contain customer data.
 """
 

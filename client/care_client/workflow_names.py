@@ -28,7 +28,7 @@ REVIEW_SITE: Final = "review-site"
 
 
 def contact_recovery_id(organization: str, ticket_number: int, recovery: str) -> str:
-    """Returns the workflow id of a recovery. ``recovery`` is its UUID as text."""
+    """Returns the workflow id of a recovery. ``recovery`` is the recovery's UUID as text."""
     return f"contact-recovery/{organization}/{ticket_number}/{recovery}"
 
 

@@ -1,7 +1,7 @@
 """Runs a role as a process, configured by environment variables that start with `CARE_`.
 
-A mistake ends the role at once with one line that names the variable and says what to do. An unknown name is a mistake
-too: otherwise a misspelled variable would silently leave its default in force.
+A mistake ends the role at once with one line that names the variable and says what to do. An unknown name is a mistake,
+too: otherwise, a misspelled variable would silently have no effect.
 """
 
 import asyncio
@@ -153,15 +153,15 @@ _SECRETS: Final = frozenset(
 """Variables whose values no message may show. The URL of a database or a webhook can hold a password."""
 
 _COLLECT_AFTER: Final = 10_000
-"""How many new objects start Python's garbage collector. Its default is 700, which one or two calls of the service
-create. With this number, a write takes about a tenth less CPU time."""
+"""The number of new objects after which Python's garbage collector runs. Python's default is 700, and one or two calls
+of the service create that many. With this number, a write takes about a tenth less CPU time."""
 EXIT_OK: Final = 0
 EXIT_CONFIGURATION: Final = 2
 """The exit status for wrong usage, as in most command line programs."""
 
 
 class RoleSettings(BaseModel):
-    """Base class of a role's settings. Defaults are checked as values of the environment are."""
+    """Base class of a role's settings. Defaults are validated just as values from the environment are."""
 
     model_config = ConfigDict(extra="forbid", validate_default=True)
 
@@ -176,8 +176,9 @@ class ConfigurationError(Exception):
 def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
     """Fills the settings class ``cls`` from ``environ`` (default: the environment of the process).
 
-    The field ``grpc_address`` gets the text of ``CARE_GRPC_ADDRESS``, and its type parses it, even if that is a
-    collection (see ``care_roles.fields``). An empty variable counts as unset. Raises ``ConfigurationError``.
+    For example, the field ``grpc_address`` gets its text from ``CARE_GRPC_ADDRESS``. The type of a field parses the
+    text, even if that type is a collection (see ``care_roles.fields``). An empty variable counts as unset. Raises
+    ``ConfigurationError`` if a variable is unknown, missing or invalid.
     """
     environ = os.environ if environ is None else environ
     _refuse_unknown(environ)
@@ -187,20 +188,21 @@ def load(cls: type[S], environ: Mapping[str, str] | None = None) -> S:
         return cls.model_validate(values)
     except ValidationError as error:
         problems = error.errors(include_url=False, include_context=False)
-    # Raised outside the handler, so that the ValidationError, which holds the values, is not its context.
+    # This is outside the handler. Inside, the ValidationError, which contains the values, would become the context of
+    # the new exception.
     raise ConfigurationError("; ".join(_describe(problem, names) for problem in problems))
 
 
 def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = False) -> int:
-    """Runs ``main`` until it returns or SIGTERM or SIGINT arrives; returns the exit status. Call it in the main thread.
+    """Runs ``main`` until it returns, or until SIGTERM or SIGINT arrives. Returns the exit status.
 
-    The first signal cancels ``main``, which stops gracefully in its ``finally`` and ``async with`` blocks; the status
-    is then 0. A second signal ends the process at once. A ``ConfigurationError`` is printed to standard error as the
-    line ``care {role}: …``; the status is then 2. Other exceptions are raised.
+    Call this in the main thread. The first signal cancels ``main``, which stops gracefully in its ``finally`` and
+    ``async with`` blocks; the status is then 0. A second signal ends the process at once. A ``ConfigurationError`` is
+    printed to standard error as the line ``care {role}: …``; the status is then 2. Other exceptions are raised.
 
     With ``ends_process``, a successful end of ``main`` ends the process instead of returning. Roles that use Temporal's
-    SDK need this: its native threads may still call into the interpreter while that shuts down, which sometimes aborts
-    the process (https://github.com/temporalio/sdk-python/issues/300).
+    SDK need this. The SDK's native threads may still call into the interpreter while the interpreter shuts down, which
+    sometimes aborts the process (https://github.com/temporalio/sdk-python/issues/300).
     """
     gc.set_threshold(_COLLECT_AFTER)
     try:
@@ -215,9 +217,9 @@ def run(main: Callable[[], Awaitable[None]], role: str, *, ends_process: bool = 
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Returns uvloop's factory where uvloop is installed, else None for asyncio's own event loop.
+    """Returns uvloop's factory if uvloop is installed. Otherwise, returns None for asyncio's own event loop.
 
-    With uvloop, a statement with its result takes a third less CPU time.
+    With uvloop, a database statement and its result take a third less CPU time.
     """
     try:
         import uvloop  # noqa: PLC0415 - not available on every system
@@ -246,7 +248,7 @@ def _refuse_unknown(environ: Mapping[str, str]) -> None:
 
 
 def missing(name: str) -> str:
-    """Returns the error for the unset variable ``name``, with an example value."""
+    """Returns the error message for the unset variable ``name``, with an example value."""
     example = _EXAMPLES.get(name, "…")
     return f'{name} is missing: set it to the {VARIABLES.get(name, "value")}, such as {name}="{example}"'
 

@@ -32,7 +32,7 @@ class Address:
 
     @classmethod
     def parse(cls, text: str, lowest_port: int = 0) -> Self:
-        """Parses ``host:port``. Raises ValueError."""
+        """Parses ``host:port``. Raises ValueError if ``text`` has another form or the port is out of range."""
         host, _, port = text.rpartition(":")
         bracketed = host.startswith("[") and host.endswith("]")
         host = host[1:-1] if bracketed else host
@@ -44,14 +44,14 @@ class Address:
 
 
 def _base_url(text: str) -> str:
-    """Checks an absolute http(s) URL and removes its trailing slash. Raises ValueError."""
+    """Returns an absolute http(s) URL without trailing slashes. Raises ValueError if ``text`` is no such URL."""
     if "@" in _http_url(text).netloc or "?" in text or "#" in text:
         raise ValueError("must have no user, password, query or fragment, such as http://127.0.0.1:8080")
     return text.rstrip("/")
 
 
 def _endpoint_url(text: str) -> str:
-    """Checks an absolute http(s) URL and returns it unchanged. Raises ValueError."""
+    """Returns an absolute http(s) URL unchanged. Raises ValueError if ``text`` is no such URL."""
     if "@" in _http_url(text).netloc or "#" in text:
         raise ValueError("must have no user, password or fragment, such as http://127.0.0.1:8080/path?query")
     return text
@@ -70,7 +70,7 @@ def _http_url(text: str) -> SplitResult:
 
 
 def _durations(text: str) -> tuple[timedelta, ...]:
-    """Parses ``10m,1h,1d``. Raises ValueError."""
+    """Parses ``10m,1h,1d``. Raises ValueError if ``text`` has another form, or if the durations do not increase."""
     matches = [_DURATION.fullmatch(part.strip()) for part in text.split(",")]
     found = tuple(timedelta(**{_UNITS[match[2]]: int(match[1])}) for match in matches if match)
     if len(found) < len(matches):
@@ -81,7 +81,7 @@ def _durations(text: str) -> tuple[timedelta, ...]:
 
 
 def _duration(text: str) -> timedelta:
-    """Parses ``90s`` or ``1m``. Raises ValueError."""
+    """Parses ``90s`` or ``1m``. Raises ValueError if ``text`` has another form or is zero."""
     match = _DURATION.fullmatch(text.strip())
     if match is None or not int(match[1]):
         raise ValueError("must be a positive whole number with a unit (s, m, h or d), such as 90s or 1m")
@@ -89,7 +89,7 @@ def _duration(text: str) -> timedelta:
 
 
 def _bearer_token(text: str) -> str:
-    """Checks that an HTTP header can carry the token. Raises ValueError, which does not show it."""
+    """Returns the token. Raises ValueError, which does not show the token, if ``text`` is not a bearer token."""
     if not is_bearer_token(text):
         raise ValueError("is not a bearer token; make one for development with: care token --role worker")
     return text

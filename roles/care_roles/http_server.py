@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 _SHUTDOWN_SECONDS: Final = 12
-"""How long running requests may take to finish: longer than the longest call to the service or to Temporal."""
+"""How long running requests may take to finish. This is longer than any call to the service or to Temporal takes."""
 _WHOLE_SECOND: Final = 0
-"""The count of tenths of a second with which uvicorn updates the Date header."""
+"""The value of uvicorn's counter of tenths of a second at which uvicorn updates the Date header."""
 
 
 def listen(address: Address, variable: str) -> socket.socket:
-    """Listens on ``address``. Raises ``ConfigurationError``, which names ``variable``, the source of the address."""
+    """Listens on ``address``. If that fails, raises ``ConfigurationError``, which names ``variable``."""
     family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
     try:
         return socket.create_server((address.host, address.port), family=family)
@@ -57,7 +57,7 @@ async def serving(app: "ASGIApp", listener: socket.socket) -> AsyncIterator[asyn
 
 
 class HttpServer(uvicorn.Server):
-    """A uvicorn server whose loop runs once a second. uvicorn's own loop runs ten times as often, also while idle."""
+    """A uvicorn server whose loop runs once a second. uvicorn's own loop runs ten times as often, even while idle."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)

@@ -1,4 +1,4 @@
-"""Imports without optional dependencies that a library would use where they are installed."""
+"""Imports a library without an optional dependency that the library would use if it were installed."""
 
 import sys
 from collections.abc import Iterator

@@ -1,7 +1,8 @@
 """Structured logs of a role: one line per event on standard error, with an ISO 8601 time in UTC.
 
-A line written within a trace names it (``trace_id``). Lines of other libraries have the same form. No line may hold a
-customer's data: loggers that print URLs or headers are silenced, and tracebacks show no local variables.
+A line written within a trace contains the trace's id (``trace_id``). Lines of other libraries have the same form. No
+line may contain a customer's data: loggers that print URLs or headers are silenced, and tracebacks show no local
+variables.
 """
 
 import json
@@ -16,7 +17,7 @@ from pydantic_core import PydanticSerializationError, to_json
 from care_roles.fields import LogFormat
 from care_roles.imports import without
 
-# structlog imports rich and pygments where they are installed, for tracebacks that Care does not use. They take a
+# structlog imports rich and pygments if they are installed, for tracebacks that Care does not use. The two would take a
 # twelfth of the time to start, and 9 MB.
 with without("rich"):
     import structlog
@@ -63,7 +64,7 @@ def configure(format: LogFormat) -> None:  # noqa: A002  (the name of the settin
 
 
 def get_logger(name: str) -> FilteringBoundLogger:
-    """Returns the logger ``name``. It can be made before ``configure`` is called."""
+    """Returns the logger ``name``. May be called before ``configure``."""
     logger: FilteringBoundLogger = structlog.get_logger(name)
     return logger
 
@@ -75,7 +76,7 @@ class _Lines:
         self.name = name
 
     def info(self, line: str) -> None:
-        # A closed or broken pipe must not fail what is logged.
+        # A closed or broken pipe must not make the logged operation fail.
         with suppress(OSError, ValueError):
             sys.stderr.write(f"{line}\n")
             sys.stderr.flush()
@@ -106,7 +107,7 @@ def _renderers(format: LogFormat) -> list[Processor]:  # noqa: A002
 
 
 def _render_json(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    # structlog's renderer takes ten times as long, which would be a tenth of a call's whole time.
+    # structlog's own renderer takes ten times as long. That would be a tenth of the time of a whole call.
     try:
         return to_json(event, fallback=repr).decode()
     except PydanticSerializationError:  # a text that UTF-8 can't encode

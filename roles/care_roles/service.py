@@ -19,7 +19,7 @@ SYSTEM_CA: Final = "system"
 
 
 class ServiceConnection(RoleSettings):
-    """The address of the service and the encryption of the connection. Files are read and checked at once."""
+    """The address of the service and the encryption of the connection. Files are read and checked on creation."""
 
     service_address: ServiceAddress = Address("127.0.0.1", 50051)
     service_ca: str | None = None

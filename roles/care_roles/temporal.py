@@ -1,4 +1,4 @@
-"""Temporal's configuration (``TEMPORAL_*``): its SDK reads it, and it is checked before anything connects."""
+"""Temporal's configuration (``TEMPORAL_*``). Temporal's SDK reads it. This module checks it before a role connects."""
 
 import os
 from collections.abc import Mapping
@@ -19,9 +19,10 @@ _FILES: Final = (
 
 
 def connect_config(environ: Mapping[str, str] | None = None) -> ClientConnectConfig:
-    """Returns the arguments of ``Client.connect``. Raises ``ConfigurationError``, which names the variable.
+    """Returns the arguments of ``Client.connect``.
 
-    https://docs.temporal.io/develop/environment-configuration lists the variables.
+    https://docs.temporal.io/develop/environment-configuration lists the variables. Raises ``ConfigurationError``, which
+    names the variable, if a value is invalid or a file cannot be read.
     """
     environ = os.environ if environ is None else environ
     for name in _FILES:

@@ -1,8 +1,8 @@
-"""OpenTelemetry traces of a role, configured by the standard ``OTEL_*`` variables. Without them, none are recorded.
+"""OpenTelemetry traces of a role, configured by the standard ``OTEL_*`` variables. By default, no traces are recorded.
 
 ``OTEL_EXPORTER_OTLP_ENDPOINT`` (or ``…_TRACES_ENDPOINT``) sends spans to a collector by OTLP over HTTP.
-``OTEL_TRACES_EXPORTER`` overrides that: ``otlp``, ``console`` (standard output) or ``none``. For sampling, resource,
-headers and batches, the SDK reads the other variables of
+``OTEL_TRACES_EXPORTER`` overrides this choice: ``otlp``, ``console`` (standard output) or ``none``. For sampling,
+resource, headers and batches, the SDK reads the other variables of
 https://opentelemetry.io/docs/specs/otel/configuration/sdk-environment-variables/.
 """
 
@@ -32,7 +32,7 @@ def recording(service_name: str, environ: Mapping[str, str] | None = None) -> It
     """Records spans while the block runs, if the environment asks for it. Use it once per process.
 
     ``service_name`` is the resource's ``service.name`` unless ``OTEL_SERVICE_NAME`` is set. Raises
-    ``ConfigurationError``.
+    ``ConfigurationError`` if the exporter or the protocol is not supported.
     """
     exporter = _exporter(os.environ if environ is None else environ)
     if exporter is None:

@@ -11,12 +11,16 @@ MAX_PHONE = 40
 
 
 def normalize_email(email: str, field: str = "email") -> str:
-    """Returns the address in its normal form; empty stays empty. Refuses with INVALID_FIELD. Makes no DNS query."""
+    """Returns the address in its normal form; empty stays empty. Makes no DNS query.
+
+    Refuses with INVALID_FIELD if the address is too long or not valid.
+    """
     if not (email := email.strip()):
         return ""
     if len(email) > MAX_EMAIL:
         raise invalid(Violation(field, f"is longer than {MAX_EMAIL} characters"))
-    # Only contacts need this library and that of phone numbers. They take a fortieth of the time to start.
+    # Only contacts need this library and `phonenumbers`. Importing both at the start would take a fortieth of the time
+    # to start.
     from email_validator import EmailNotValidError, validate_email  # noqa: PLC0415
 
     try:
@@ -26,9 +30,10 @@ def normalize_email(email: str, field: str = "email") -> str:
 
 
 def normalize_phone(phone: str, region: str, field: str = "phone") -> str:
-    """Returns the number in E.164 form; empty stays empty. Refuses with INVALID_FIELD.
+    """Returns the number in E.164 form; empty stays empty.
 
-    `region` (ISO 3166-1 alpha-2, or empty) applies to numbers without a country code.
+    `region` (ISO 3166-1 alpha-2, or empty) applies to numbers without a country code. Refuses with INVALID_FIELD if the
+    number is too long or not valid.
     """
     if not (phone := phone.strip()):
         return ""

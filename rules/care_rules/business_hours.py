@@ -1,9 +1,9 @@
-"""Business hours: how much of a period lies within them, and when a deadline that counts only them is due.
+"""Business hours: how much of a period lies within business hours, and when a deadline that counts only these is due.
 
 Elapsed time counts, not wall-clock time. The rules of the time zone turn the hours of a local day into instants. A wall
 time that the clock skips becomes the instant of the skip. If the clock shows a wall time twice, hours start at the
-first occurrence and end at the second. So a day that is open around the clock has 23 or 25 hours
-when the clock changes.
+first occurrence and end at the second. So a day that is open around the clock has 23 or 25 hours when the clock
+changes.
 """
 
 from __future__ import annotations
@@ -19,11 +19,14 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 MAX_INTERVALS: Final = 8
-"""Per day."""
+"""The maximum number of intervals per day."""
 MAX_HOLIDAYS: Final = 400
-"""Sixteen a year for 25 years."""
+"""The maximum number of holidays: sixteen a year for 25 years."""
 HORIZON: Final = timedelta(days=5 * 366)
-"""At least five years, with or without leap days. A deadline that is not due by then is never due."""
+"""The longest time from the start of a deadline until it is due: at least five years, with or without leap days.
+
+A deadline that is not due by then is never due.
+"""
 
 _WEEKDAYS: Final = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MIDNIGHT: Final = 24 * 60
@@ -86,7 +89,7 @@ def working_time(
 ) -> timedelta:
     """Returns how much time from `start` to `end` lies within the hours and outside all pauses.
 
-    It is the inverse of `due_time`, by which the tests check it.
+    This function is the inverse of `due_time`. Only the tests call it, to check `due_time`.
     """
     counted = _NOTHING
     for opens, closes in _unpaused(start.astimezone(UTC), end.astimezone(UTC), pauses):
@@ -99,7 +102,7 @@ def due_time(
 ) -> datetime | None:
     """Returns the first instant, in UTC, at which `after` (zero or more) of working time has passed since `start`.
 
-    Returns None if a running pause comes first, and if the instant lies beyond `HORIZON`.
+    Returns None if a running pause begins before that instant, or if the instant lies beyond `HORIZON`.
     """
     start = start.astimezone(UTC)
     if after <= _NOTHING:
@@ -130,7 +133,10 @@ def _unpaused(start: datetime, end: datetime, pauses: Sequence[Pause]) -> Iterat
 def _count(
     hours: BusinessHours | None, start: datetime, end: datetime, enough: timedelta
 ) -> tuple[timedelta, datetime | None]:
-    """Returns the working time from `start` to `end`. Stops at `enough`, and then returns the instant of that, too."""
+    """Returns the working time from `start` to `end`, at most `enough`, and the instant at which `enough` is reached.
+
+    The instant is None if the working time is less than `enough`.
+    """
     if hours is None:
         return (end - start, None) if end - start < enough else (enough, start + enough)
     zone = ZoneInfo(hours.zone)
@@ -186,7 +192,10 @@ def _spans(zone: str, intervals: tuple[Interval, ...], day: date) -> tuple[tuple
 
 
 def _instant(zone: ZoneInfo, wall: datetime, *, second: bool) -> datetime:
-    """Returns the instant at which the clock shows `wall`: the first or the `second`, or the instant of the skip."""
+    """Returns the instant at which the clock shows `wall`; the instant of the skip if the clock skips `wall`.
+
+    If the clock shows `wall` twice, `second` selects the second instant.
+    """
     former, latter = (wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for fold in (0, 1))
     if former <= latter:
         return latter if second else former
@@ -211,5 +220,5 @@ def _check_day(name: str, intervals: tuple[Interval, ...]) -> Iterator[str]:
 
 @lru_cache(maxsize=1)
 def _zones() -> frozenset[str]:
-    """Returns the names of all zones. They come from the package, so that every system has the same ones."""
+    """Returns the names of all zones. They come from the package `tzdata`, so they are the same on every system."""
     return frozenset(files("tzdata").joinpath("zones").read_text(encoding="utf-8").split())

@@ -26,7 +26,7 @@ from care_rules.submit import FormSnapshot, add_claim
 
 
 class ChatState(StrEnum):
-    """Whether a chat takes messages; `care.v1.ChatState` documents each value."""
+    """The state of a chat; `care.v1.ChatState` documents each value."""
 
     OPEN = "OPEN"
     CLOSED = "CLOSED"
@@ -42,13 +42,13 @@ class ChatSnapshot:
     """The recovery that uses the contact."""
     last: TicketSnapshot | None = None
     """The ticket that receives messages once this one is CLOSED: the review's open ticket, or else the end of the chain
-    of follow-ups. Its `agent` is its assignee."""
+    of follow-ups. The `agent` of this snapshot is the assignee of that ticket."""
     claims: Sequence[Contact] = ()
     """The contacts of `last`."""
 
     @property
     def is_dead(self) -> bool:
-        """Whether the contact was rejected as the wrong person, or never got a link."""
+        """Whether the link is invalid: the contact was rejected as the wrong person, or never got a link."""
         return self.recovery.state is RecoveryState.REJECTED or not self.contact.key_id
 
     @property
@@ -65,10 +65,11 @@ class ChatSnapshot:
 def post_message(
     chat: ChatSnapshot, number: int, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None = None
 ) -> Decision | None:
-    """Returns what to write for a customer's message. Refuses with CHAT_LOCKED.
+    """Returns what to write for a customer's message; None if the team already has the message as a claim.
 
-    A follow-up gets `number`. An automatic message neither reopens a ticket nor creates a follow-up. Returns None if
-    the team has the message already, as a claim: see `_write_claim`.
+    A follow-up gets `number`. An automatic message neither reopens a ticket nor creates a follow-up. Refuses with
+    CHAT_LOCKED if the chat is not open yet, if an automatic message would need a follow-up, or if the message can't
+    become a claim (see `_write_claim`).
     """
     target = chat.target
     if target.ticket.status is TicketStatus.CLOSED:
@@ -100,7 +101,7 @@ def _write_to_follow_up(
     now: datetime,
     request_id: UUID | None,
 ) -> Decision:
-    """Creates the follow-up of `last`, with the message in its thread. The customer gets a link to its chat."""
+    """Creates the follow-up of `last`, with the message in its thread. The customer gets a link to the new chat."""
     details = SubmitContact(
         email=contact.email,
         phone=contact.phone,
@@ -130,10 +131,11 @@ def _is_same_person(contact: Contact, own: Contact) -> bool:
 def _write_claim(
     chat: ChatSnapshot, command: PostMessage, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Adds the message as a claim to the review's newer ticket, which has another contact.
+    """Adds the message as a claim to the review's newer ticket, which has another contact or none.
 
-    The team may accept the claim, as with a submission through an old form. Refuses with CHAT_LOCKED if the message
-    came by a channel. The caller then stores it as an inbound message.
+    The team may accept the claim, as with a submission through an old form. Returns None if the team already has the
+    claim. Refuses with CHAT_LOCKED if there is no newer ticket, if the ticket has too many claims, or if the message
+    came by a channel. In the last case, the caller stores the message as an inbound message.
     """
     if chat.last is None or command.channel is not None:
         raise chat_locked()
@@ -171,7 +173,10 @@ def customer_message(
 
 
 def verify_contact(chat: ChatSnapshot, caller: Caller, now: datetime) -> Decision | None:
-    """Returns what to write when the chat link is used. The first use verifies the contact; later uses return None."""
+    """Returns what to write when the chat link is used: the first use verifies the contact.
+
+    Returns None after the first use, or if the chat is CLOSED.
+    """
     if chat.contact.verify_time is not None or chat.state is ChatState.CLOSED:
         return None
     ticket = bump_version(chat.base.ticket, chat.base.live, now)

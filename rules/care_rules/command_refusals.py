@@ -21,7 +21,7 @@ from care_rules.snapshot import TicketSnapshot
 def explain_refusal(
     reason: CommandRefusal, command: Command, snapshot: TicketSnapshot, caller: Caller, situation: Situation
 ) -> Refusal:
-    """Returns the refusal for `reason`, with a message that says what to do and with its metadata."""
+    """Returns the refusal for `reason`: its metadata, and a message that says what to do."""
     ticket = snapshot.ticket
     assignee = names.agent(ticket.organization, ticket.assignee) if ticket.assignee else ""
     metadata = {"ticket": ticket.name}
@@ -74,10 +74,10 @@ def explain_refusal(
 
 
 def status_keys(status: TicketStatus) -> dict[str, str]:
-    """Returns the machine keys of an error's metadata for the ticket's status."""
+    """Returns what an error's metadata says about the status machine: its name, its state and the allowed triggers."""
     return {"machine": STATUS.name, "state": status.value, "allowed": ",".join(STATUS.allowed(status))}
 
 
 def recovery_keys(state: RecoveryState) -> dict[str, str]:
-    """Returns the machine keys of an error's metadata for the recovery's state."""
+    """Returns what an error's metadata says about the recovery machine, as `status_keys` does."""
     return {"machine": RECOVERY.name, "state": state.value, "allowed": ",".join(RECOVERY.allowed(state))}

@@ -1,4 +1,4 @@
-"""Commands: everything that a caller or a workflow asks for, with the ids of what the command creates."""
+"""Commands: what a caller or a workflow requests. A command contains the ids of the entities that it creates."""
 
 from __future__ import annotations
 
@@ -103,12 +103,12 @@ class AddContact:
     command: ClassVar[Command] = Command.ADD_CONTACT
     email: str
     phone: str
-    """As it was typed. `decide` normalizes it, because the default region is the location's."""
+    """As typed. `decide` normalizes the number, because the default region depends on the ticket's location."""
     display_name: str
     recovery_id: UUID
     contact_id: UUID
     claim: UUID | None = None
-    """The contact of the ticket whose addresses and name are used, instead of the fields above."""
+    """The id of the claim whose addresses, name and message are used, instead of the fields above."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,7 +162,7 @@ class CreateTicket:
     description: str
     location: str
     priority: Priority | None
-    """None for the priority that the settings give the review."""
+    """None for the priority that the settings give the review's stars, or NORMAL without a review."""
     labels: tuple[str, ...]
     email: str
     phone: str
@@ -183,9 +183,9 @@ class SubmitContact:
     message: str
     contact_id: UUID
     recovery_id: UUID
-    """The id of the recovery of a follow-up ticket."""
+    """The id of the new recovery, if the submission creates a follow-up ticket."""
     message_id: UUID
-    """The id of the review's entry in a follow-up ticket's thread."""
+    """The id of the review's entry in the thread of that follow-up ticket."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -218,15 +218,15 @@ class UnlockChat:
     message_id: UUID
     """The id of the greeting that contains the link."""
     key_id: str
-    """The id of the key for the link."""
+    """The id of the key that signs the link."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpireForm:
-    """Ends a form that has expired."""
+    """Ends a live form that has expired."""
 
     early: bool = False
-    """Whether it ends before its expiry, too."""
+    """Whether a live form also ends before its expiry time."""
 
 
 Report = RecordPosted | RecordRefused | RecordRetracted | UnlockChat | ExpireForm
@@ -239,11 +239,11 @@ class PostMessage:
     text: str
     message_id: UUID
     recovery_id: UUID
-    """The id of the recovery of a follow-up ticket."""
+    """The id of the new recovery, if the message creates a follow-up ticket."""
     contact_id: UUID
-    """The id of the follow-up's contact."""
+    """The id of the new contact, if the message creates a follow-up ticket or becomes a claim."""
     review_message_id: UUID
-    """The id of the review's entry in the follow-up's thread."""
+    """The id of the review's entry in the thread of a follow-up ticket."""
     channel: Channel | None = None
     """None for the chat page."""
     automatic: bool = False

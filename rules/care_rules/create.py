@@ -51,7 +51,12 @@ def create_ticket(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision:
-    """Returns what to write for a new ticket, OPEN and unassigned. Raises Refusal."""
+    """Returns what to write for a new ticket, OPEN and unassigned.
+
+    Refuses with INVALID_FIELD if the phone number is invalid or the location is not the review's. Refuses with
+    REPORTER_NOT_ALLOWED if the caller can't be a reporter, and with TICKET_EXISTS if the review already has a ticket
+    that is not CLOSED.
+    """
     organization = snapshot.organization
     region = (snapshot.location and snapshot.location.default_phone_region) or organization.default_phone_region
     phone = addresses.normalize_phone(command.phone, region, "contact.phone")

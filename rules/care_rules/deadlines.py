@@ -23,7 +23,7 @@ _ORDER: Final = {kind: place for place, kind in enumerate(DeadlineKind)}
 
 @dataclass(frozen=True, slots=True)
 class Deadline:
-    """A deadline of a ticket: the kind of its effect, and its time in UTC."""
+    """A deadline of a ticket: what happens, and when (in UTC)."""
 
     kind: DeadlineKind
     time: datetime
@@ -40,7 +40,10 @@ def upcoming_deadlines(ticket: Ticket, live: Recovery | None, settings: Settings
 
 
 def next_reminder(ticket: Ticket, live: Recovery | None, settings: Settings) -> datetime | None:
-    """Returns when the assignee is next reminded of a form. The recovery's workflow waits for it, not the ticket's."""
+    """Returns when the assignee is next reminded of a live form; None if there is no further reminder.
+
+    The workflow of the recovery waits for this time. The workflow of the ticket does not.
+    """
     return next(_reminders(ticket.timing, live, settings), None)
 
 
@@ -52,7 +55,7 @@ def recompute_deadlines(ticket: Ticket, live: Recovery | None, settings: Setting
 def recompute_timing(ticket: Ticket, timing: Timing, live: Recovery | None, settings: Settings) -> Timing:
     """Returns `timing` with the due times and the next deadline of `ticket`, computed from the current settings.
 
-    `timing` replaces the ticket's own timing.
+    `timing` is used instead of `ticket.timing`.
     """
     due = _due_times(ticket, timing, settings)
     own = (
@@ -68,8 +71,8 @@ def recompute_timing(ticket: Ticket, timing: Timing, live: Recovery | None, sett
     )
 
 
-# The timing and the due times are parameters beside the ticket, because each commit computes them: copying the ticket
-# for each new value would take longer than everything else here.
+# The functions below take the timing and the due times as separate parameters, because each commit computes them.
+# Copying the ticket for each new value would take longer than all other work in this module.
 
 
 class _DueTimes(NamedTuple):
@@ -97,7 +100,8 @@ def _reminders(timing: Timing, live: Recovery | None, settings: Settings) -> Ite
 
 
 def _closing_deadlines(ticket: Ticket, timing: Timing, settings: Settings) -> Iterator[Deadline]:
-    # A ticket never closes while a form is live, however long that is. The time starts again when the form ends.
+    # A ticket never closes by itself while a form is live, however long that is. The time until the close starts again
+    # when the form ends.
     if ticket.contact_state in FORM_LIVE:
         return
     if ticket.status is TicketStatus.RESOLVED:
@@ -112,7 +116,7 @@ def _closing_deadlines(ticket: Ticket, timing: Timing, settings: Settings) -> It
     if not warned:
         yield Deadline(DeadlineKind.INACTIVITY_CLOSE, close)
     elif timing.warn_time is None or timing.warn_time < close - warned:
-        # Nobody was warned yet, or the warning named an earlier time because a setting was raised after it.
+        # No warning was sent yet, or the warning announced an earlier close, because a setting was raised since then.
         yield Deadline(DeadlineKind.INACTIVITY_WARNING, close - warned)
     else:
         # After a warning, the full warning time passes, even if a setting has changed since.
@@ -120,7 +124,7 @@ def _closing_deadlines(ticket: Ticket, timing: Timing, settings: Settings) -> It
 
 
 def _missed_deadlines(ticket: Ticket, timing: Timing, due: _DueTimes) -> Iterator[Deadline]:
-    # A late response or resolution misses the deadline, even if it came before the deadline was fired.
+    # A late response or resolution misses the deadline, even if the workflow has not recorded the missed deadline yet.
     is_resolved, answered = ticket.status is TicketStatus.RESOLVED, timing.first_response_time
     first, resolution = due
     if first and not timing.first_response_missed and (answered > first if answered else not is_resolved):

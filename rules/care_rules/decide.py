@@ -34,9 +34,13 @@ def decide(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision | None:
-    """Returns what to write for `command`; None if it succeeds without a change. Raises Refusal."""
+    """Returns what to write for `command`; None if the command succeeds without a change.
+
+    Raises Refusal if a field is invalid, or if the command is not open to `caller`.
+    """
     if isinstance(command, commands.AddContact):
-        # Invalid fields are refused before rules are checked, but the default region is known only now.
+        # An invalid number must be refused before any rule is checked. The number is normalized only here, because the
+        # default region comes with the snapshot.
         phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
         command = replace(command, phone=phone)
     check_allowed(snapshot, command.command, caller)
@@ -56,7 +60,7 @@ def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Ag
     """Returns the facts that decide which commands are open to `caller`.
 
     `state` is the state of the command's recovery, or the ticket's contact state. `agent` is the assignee after the
-    command: the caller, or the new assignee.
+    command: the caller, or the agent that AssignTicket names.
     """
     if ticket.assignee is None:
         relation = Relation.UNASSIGNED
@@ -68,7 +72,7 @@ def situation_of(ticket: Ticket, state: RecoveryState, caller: Caller, agent: Ag
         relation=relation,
         roles=caller.roles,
         has_review=ticket.review_id is not None,
-        # The current assignee can keep the ticket.
+        # The current assignee can keep the ticket, even without `can_be_assignee`.
         can_be_assignee=agent is not None and (agent.can_be_assignee or agent.id == ticket.assignee),
     )
 

@@ -31,7 +31,7 @@ class Decision:
     recovery: Recovery | None = None
     """An existing recovery, changed."""
     followed_ticket: Ticket | None = None
-    """The CLOSED ticket that a new one follows, with its link to the new one. It gets no activity."""
+    """The CLOSED ticket that the new ticket follows, already linked to the new ticket. It gets no activity."""
     new_recovery: Recovery | None = None
     contact: Contact | None = None
     """A new contact."""
@@ -43,19 +43,25 @@ class Decision:
     delivery: Delivery | None = None
     """An existing delivery, changed."""
     cancel_deliveries_to: UUID | None = None
-    """The rejected contact. Its queued messages fail, see `delivery.cancel_delivery`."""
+    """The id of the rejected contact. Messages queued for the contact fail: see `delivery.cancel_delivery`."""
     inbound: Inbound | None = None
     """The inbound message that this decision ingests."""
     admitted: tuple[Inbound, ...] = ()
-    """The inbound messages that waited while the chat was locked. They enter its thread now."""
+    """The inbound messages that waited while the chat was locked. They enter the ticket's thread now."""
     wakes: tuple[UUID, ...] = ()
-    """The recoveries whose workflows are woken."""
+    """The ids of the recoveries whose workflows are woken."""
     report_time: datetime | None = None
-    """The time of a workflow's report. The wakes are delayed. A call by the workflow with this time cancels them."""
+    """The time of the report that causes the wakes; None if a report does not cause them.
+
+    Such wakes are delayed. The workflow's next CheckRecovery deletes them by this time.
+    """
     wakes_ticket: bool = False
     """Whether the ticket's workflow is woken."""
     review_attempt: int | None = None
-    """The number of a new attempt at the review site. The commit fails unless it follows the review's last number."""
+    """The number of a new attempt at the review site.
+
+    The commit fails unless this number is one more than the number of the review's last attempt.
+    """
 
     @property
     def is_new_ticket(self) -> bool:
@@ -64,7 +70,7 @@ class Decision:
 
 
 def move_recovery(recovery: Recovery, state: RecoveryState, now: datetime) -> Recovery:
-    """Returns `recovery` in `state`. It ends `now` if `state` is not live."""
+    """Returns `recovery` in `state`. If `state` is not live, the recovery ends at `now`."""
     return replace(recovery, state=state, end_time=None if state in LIVE else now)
 
 
@@ -87,12 +93,19 @@ def move_status(ticket: Ticket, trigger: Trigger, now: datetime) -> Ticket:
 
 
 def bump_revision(ticket: Ticket) -> Ticket:
-    """Returns `ticket` after a write that callers can't see: calls that loaded it before have to load it again."""
+    """Returns `ticket` with the next revision, for a write that callers can't see.
+
+    A concurrent call that has loaded the previous revision must load the ticket again.
+    """
     return replace(ticket, revision=ticket.revision + 1)
 
 
 def bump_version(ticket: Ticket, live: Recovery | None, now: datetime) -> Ticket:
-    """Returns `ticket` after a change at `now`. `live` is its live recovery, unless that has ended."""
+    """Returns `ticket` with the next version, after a change at `now`.
+
+    `live` is the ticket's current recovery, in its state after the change; None if there is none. The change may have
+    ended this recovery.
+    """
     is_live = live is not None and live.state in LIVE
     return replace(
         ticket,
@@ -175,7 +188,10 @@ def new_activity(
     message_id: UUID | None = None,
     request_id: UUID | None = None,
 ) -> Activity:
-    """Returns the activity of a change. `recovery` is the moved recovery, with its state before."""
+    """Returns the activity of a change.
+
+    `recovery` is a recovery that the change affects: its state before the change, and the recovery after the change.
+    """
     changes = ticket_changes(before, after)
     if recovery and recovery[1].state not in LIVE and recovery[0] != recovery[1].state:
         moved = FieldChange("recovery.state", recovery[0].value, recovery[1].state.value)

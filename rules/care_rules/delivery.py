@@ -1,6 +1,6 @@
 """Deliveries: the next step of a message on its way to the customer, and decisions on reported attempts.
 
-A report that comes late, twice or about another attempt succeeds and changes nothing.
+A report that is late or repeated, or that is about another attempt, succeeds and changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ GIVE_UP_AFTER: Final = timedelta(days=3)
 """How long sending is retried. A mail server that is down over a weekend still gets the message."""
 _FIRST_CHECK: Final = timedelta(minutes=1)
 _LAST_CHECK: Final = 11
-"""The pause between checks doubles from a minute. The last check is a day and a half after sending."""
+"""The number of checks. The pauses between them double from one minute, so the last one is 34 hours after sending."""
 _NONE: Final = 0
 FINISHED: Final = frozenset({DeliveryState.DELIVERED, DeliveryState.FAILED})
 """The states in which a delivery needs no step. A late report can still change them."""
@@ -63,7 +63,7 @@ class DeliverySnapshot:
     contact: Contact
     """The recipient."""
     is_rejected: bool
-    """Whether the recovery that brought the contact was rejected."""
+    """Whether the recovery of the contact is REJECTED."""
 
     def plan(self, now: datetime) -> DeliveryPlan:
         """Returns the delivery's next step at `now`."""
@@ -78,7 +78,7 @@ class DeliverySnapshot:
 
 
 def channel_for(contact: Contact, settings: Settings) -> Channel:
-    """Returns the channel of messages to a contact: that of its only address, or else the preferred channel."""
+    """Returns the channel for messages to a contact: the only one with an address, or else the preferred channel."""
     if not contact.phone:
         return Channel.EMAIL
     if not contact.email:
@@ -110,10 +110,11 @@ def new_delivery(message: Message, contact: Contact, settings: Settings) -> Deli
 
 
 def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Caller, now: datetime) -> Decision | None:
-    """Begins an attempt, or gives the message up; None if `step` is not the delivery's next step.
+    """Returns what to write when an attempt begins; None if `step` is not the delivery's next step.
 
-    A CHECK can start early, because its caller has a hint that the provider knows more. The start of an attempt writes
-    no activity, because callers can't see attempts.
+    If the contact was rejected, or the time for sending is over, the delivery fails instead. A CHECK can begin before
+    its time: the worker then has a hint that the state at the provider has changed. The start of an attempt writes no
+    activity, because callers can't see attempts.
     """
     delivery = snapshot.delivery
     if snapshot.plan(now).step not in _STARTS_FROM.get(step, ()):
@@ -128,7 +129,7 @@ def begin_delivery(snapshot: DeliverySnapshot, step: DeliveryStep, caller: Calle
 
 
 def cancel_delivery(delivery: Delivery, now: datetime) -> Delivery:
-    """Returns `delivery` after its contact was rejected. It fails if it is still queued.
+    """Returns `delivery` after its contact was rejected. A delivery that is still queued fails.
 
     An attempt in progress may still report that the message was sent.
     """
@@ -159,7 +160,8 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
     before = snapshot.delivery
     arrived = command.state is DeliveryState.DELIVERED
     if before.check_time is not None and now < before.check_time:
-        # A check before its time follows a hint. There may be many hints, so they neither use up checks nor delay them.
+        # A check before its time follows a hint. There may be many hints, so such a check does not count, and does not
+        # delay the next check.
         checks, next_check = before.checks, before.check_time
     else:
         checks = before.checks + (before.state is DeliveryState.SENT)
@@ -177,7 +179,7 @@ def _record_delivered(snapshot: DeliverySnapshot, command: RecordDelivered, call
         send_time=before.send_time or now,
         end_time=now if arrived else None,
     )
-    if after.state is before.state:  # checked again, without news
+    if after.state is before.state:  # the check found no change
         return Decision(bump_revision(snapshot.base.ticket), delivery=after)
     return _write(
         snapshot, after, ActivityType.DELIVERY_CONFIRMED if arrived else ActivityType.DELIVERY_SENT, caller, now
@@ -205,6 +207,6 @@ def _write(snapshot: DeliverySnapshot, after: Delivery, kind: ActivityType, call
     entry = new_activity(kind, caller, before, ticket, message_id=after.message_id)
     moved: tuple[FieldChange, ...] = (FieldChange("delivery.state", snapshot.delivery.state.value, after.state.value),)
     if after.failure_reason is not None:
-        # Without the provider's message, which may contain the address.
+        # The log omits the provider's message, which may contain the address.
         moved = (FieldChange("delivery.failure_reason", "", after.failure_reason.value), *moved)
     return Decision(ticket, replace(entry, changes=moved), delivery=after)

@@ -1,4 +1,4 @@
-"""Mermaid diagrams of the two machines, drawn by `transitions` from the table."""
+"""Mermaid diagrams of the two state machines. The library `transitions` draws them from the tables of `lifecycle`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from care_rules.lifecycle import RECOVERY, STATUS, StateMachine, StateT
 
 
 class _Model:
-    """The model that the drawing extension asks for."""
+    """The model that the drawing extension requires."""
 
 
 _HEADER: Final = "stateDiagram-v2"

@@ -29,8 +29,8 @@ def fire_deadline(
 ) -> ScheduledDecision | None:
     """Returns what to write for the earliest deadline that has been reached.
 
-    If none is reached, returns what `refresh_deadlines` returns. Uses the ticket as it was loaded, so a message that
-    the customer wrote in the same second moves the deadline.
+    If no deadline has been reached, returns what `refresh_deadlines` returns. The deadlines are computed from the
+    ticket as loaded. So a message that the customer wrote in the same second can still postpone the deadline.
     """
     settings = snapshot.settings
     ticket = recompute_deadlines(snapshot.ticket, snapshot.live, settings)

@@ -24,10 +24,11 @@ def create_follow_up(
     *,
     verify_time: datetime | None = None,
 ) -> Decision:
-    """Returns the ticket that follows `last`. Each of the two tickets links to the other.
+    """Returns what to write for a ticket that follows `last`. Each of the two tickets links to the other.
 
-    The follow-up inherits review, location and subject. It inherits the assignee if `last.agent`, the assignee's entry,
-    can still be an assignee. It has a new recovery with the new contact, because a contact belongs to one recovery.
+    The follow-up inherits the review, the location and the subject. It also inherits the assignee, if that agent
+    (`last.agent`) can still be an assignee. The follow-up has a new recovery with a new contact, because each contact
+    belongs to one recovery.
     """
     before = last.ticket
     snapshot = CreationSnapshot(last.organization, last.location, last.review, open_ticket=None, reporter=None)

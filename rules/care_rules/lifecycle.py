@@ -1,6 +1,7 @@
-"""The two state machines in one table, the only definition of their transitions.
+"""The two state machines. Each has a table of rules, the only definition of the machine's transitions.
 
-The service, `GetLifecycle`, `Ticket.actions`, the diagrams in the README and the `allowed` of refusals all read it.
+The service, `GetLifecycle`, `Ticket.actions`, the diagrams in the README and the `allowed` of refusals all use the
+tables.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Party(StrEnum):
     CUSTOMER = "customer"
     WORKFLOW = "workflow"
     SYSTEM = "system"
-    """Fired by another command, within its commit."""
+    """Another command fires the trigger, within the commit of that command."""
 
 
 StateT = TypeVar("StateT", TicketStatus, RecoveryState)
@@ -91,7 +92,7 @@ class Rule(Generic[StateT]):
 
 
 class _Model:
-    """The model that `transitions` moves. Each call makes a new one, because the machine keeps no model."""
+    """The object whose state `transitions` changes. Each call of `fire` creates one, because the machine keeps none."""
 
     __slots__ = ("state",)
 

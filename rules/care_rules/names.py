@@ -32,7 +32,7 @@ class BadNameError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """A resource of an organization whose id is a text: a location or an agent."""
+    """The name of a location, an agent or settings. The settings of an organization have an empty `id`."""
 
     organization: str
     id: str
@@ -144,48 +144,51 @@ def _match(pattern: re.Pattern[str], name: str, form: str) -> re.Match[str]:
 
 
 def parse_organization(name: str) -> str:
-    """Returns the id in `organizations/{o}`; raises BadNameError."""
+    """Returns the id in `organizations/{o}`. Raises BadNameError if `name` has another form."""
     return _match(_ORGANIZATION, name, "organizations/{organization}")[1]
 
 
 def parse_location(name: str) -> Child:
-    """Parses `organizations/{o}/locations/{id}`; raises BadNameError."""
+    """Parses `organizations/{o}/locations/{id}`. Raises BadNameError if `name` has another form."""
     match = _match(_LOCATION, name, "organizations/{organization}/locations/{location}")
     return Child(match[1], match[2])
 
 
 def parse_settings(name: str) -> Child:
-    """Parses the name of an organization's settings (with an empty `id`) or a location's; raises BadNameError."""
+    """Parses the name of the settings of an organization or of a location; the organization's have an empty `id`.
+
+    Raises BadNameError if `name` has another form.
+    """
     form = "organizations/{organization}/settings or organizations/{organization}/locations/{location}/settings"
     match = _match(_SETTINGS, name, form)
     return Child(match[1], match[2] or "")
 
 
 def parse_agent(name: str) -> Child:
-    """Parses `organizations/{o}/agents/{id}`; raises BadNameError."""
+    """Parses `organizations/{o}/agents/{id}`. Raises BadNameError if `name` has another form."""
     match = _match(_AGENT, name, "organizations/{organization}/agents/{agent}")
     return Child(match[1], match[2])
 
 
 def parse_review(name: str) -> ReviewName:
-    """Parses `organizations/{o}/reviews/{id}`; raises BadNameError."""
+    """Parses `organizations/{o}/reviews/{id}`. Raises BadNameError if `name` has another form."""
     match = _match(_REVIEW, name, "organizations/{organization}/reviews/{review}")
     return ReviewName(match[1], UUID(match[2]))
 
 
 def parse_ticket(name: str) -> TicketName:
-    """Parses `organizations/{o}/tickets/{n}`; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}`. Raises BadNameError if `name` has another form."""
     match = _match(_TICKET, name, "organizations/{organization}/tickets/{number}")
     return TicketName(match[1], int(match[2]))
 
 
 def parse_recovery(name: str) -> RecoveryName:
-    """Parses `organizations/{o}/tickets/{n}/recoveries/{id}`; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}/recoveries/{id}`. Raises BadNameError if `name` has another form."""
     match = _match(_RECOVERY, name, "organizations/{organization}/tickets/{number}/recoveries/{recovery}")
     return RecoveryName(match[1], int(match[2]), UUID(match[3]))
 
 
 def parse_message(name: str) -> MessageName:
-    """Parses `organizations/{o}/tickets/{n}/messages/{id}`; raises BadNameError."""
+    """Parses `organizations/{o}/tickets/{n}/messages/{id}`. Raises BadNameError if `name` has another form."""
     match = _match(_MESSAGE, name, "organizations/{organization}/tickets/{number}/messages/{uuid}")
     return MessageName(match[1], int(match[2]), UUID(match[3]))

@@ -17,7 +17,7 @@ from care_rules.lifecycle import RECOVERY, RecoveryState, Trigger
 
 
 def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: Caller, now: datetime) -> Recovery:
-    """Makes a recovery that has not begun: NO_CONTACT, without an attempt."""
+    """Returns a recovery in NO_CONTACT, without an attempt at the review site."""
     return Recovery(
         organization=ticket.organization,
         ticket_number=ticket.number,
@@ -49,7 +49,7 @@ def new_recovery(ticket: Ticket, recovery_id: UUID, kind: RecoveryKind, caller: 
 
 
 def new_direct_recovery(ticket: Ticket, contact: Contact, caller: Caller, now: datetime) -> Recovery:
-    """Makes the recovery of a contact that is known already."""
+    """Returns the recovery for a contact that is already known. It begins in CONTACT_RECEIVED."""
     return replace(
         new_recovery(ticket, contact.recovery_id, RecoveryKind.DIRECT, caller, now),
         state=RECOVERY.fire(RecoveryState.NO_CONTACT, Trigger.ADD_CONTACT),
@@ -64,7 +64,7 @@ def new_contact(
     now: datetime,
     message: str = "",
 ) -> Contact:
-    """Makes the contact that a new recovery of `ticket` brings. The addresses must be normalized already."""
+    """Returns the contact for a new recovery of `ticket`. The addresses must be normalized already."""
     return Contact(
         organization=ticket.organization,
         ticket_number=ticket.number,
@@ -84,7 +84,7 @@ def new_contact(
 def new_message(
     ticket: Ticket, message_id: UUID, kind: MessageKind, caller: Caller, text: str, *, ordinal: int = 0
 ) -> Message:
-    """Makes an entry of the thread by `caller`, belonging to the ticket's latest activity."""
+    """Returns an entry of the thread, written by `caller`. It belongs to the ticket's latest activity."""
     return Message(
         organization=ticket.organization,
         ticket_number=ticket.number,

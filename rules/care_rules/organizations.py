@@ -17,7 +17,7 @@ class Organization:
     default_phone_region: str
     settings: Layer
     settings_revision: int
-    """The number of the last change; 0 before the first."""
+    """The number of the last change of the settings; 0 before the first change."""
     create_time: datetime
     update_time: datetime
 

@@ -63,7 +63,7 @@ class Situation:
 
     status: TicketStatus
     recovery_state: RecoveryState
-    """The state of the command's recovery: the live one, unless the command names another. NO_CONTACT if none."""
+    """The state of the recovery that the command names, or else of the live recovery. NO_CONTACT if there is none."""
     relation: Relation
     roles: frozenset[Role]
     has_review: bool
@@ -108,9 +108,9 @@ def refusal_reason(command: Command, situation: Situation) -> CommandRefusal | N
 
 @lru_cache(maxsize=4_096)
 def actions(situation: Situation) -> tuple[tuple[Command, CommandRefusal | None], ...]:
-    """Returns each command with the reason why it is not open, or None.
+    """Returns each command with the reason why it is not open; None if it is open.
 
-    For AssignTicket, it assumes that the new assignee can be one, because only the command names that agent.
+    For AssignTicket, this function assumes that the new assignee can be an assignee: only the command names that agent.
     """
     to_somebody = replace(situation, can_be_assignee=True)
     return tuple(

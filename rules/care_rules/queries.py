@@ -35,7 +35,10 @@ class OrderKey:
 
 
 def complete_order(keys: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
-    """Returns an order without ties within an organization. It ends with the number, the newest first."""
+    """Returns an order without ties within an organization: the last key is the ticket's number.
+
+    If `keys` does not contain the number, the order puts the newest of equal tickets first.
+    """
     for index, key in enumerate(keys):
         if key.field is OrderField.NUMBER:
             return keys[: index + 1]
@@ -44,7 +47,7 @@ def complete_order(keys: tuple[OrderKey, ...]) -> tuple[OrderKey, ...]:
 
 @dataclass(frozen=True, slots=True)
 class TicketPlace:
-    """The end of a page of tickets: the last ticket's organization and its values of the order's keys."""
+    """The end of a page of tickets: the organization of the last ticket, and its value for each key of the order."""
 
     organization: str
     values: tuple[KeyValue, ...]
@@ -53,7 +56,7 @@ class TicketPlace:
 
 @dataclass(frozen=True, slots=True)
 class TicketQuery:
-    """A query for a page of tickets. Without an organization, it covers all of them, one after the other."""
+    """A query for a page of tickets: of one organization, or of all of them in turn if `organization` is None."""
 
     organization: str | None
     limit: int
@@ -74,7 +77,10 @@ class ReviewPlace:
 
 @dataclass(frozen=True, slots=True)
 class ReviewQuery:
-    """A query for a page of reviews, the latest first. Without an organization, it covers all, one after the other."""
+    """A query for a page of reviews, the latest first.
+
+    The reviews are those of one organization, or of all of them in turn if `organization` is None.
+    """
 
     organization: str | None
     limit: int
@@ -130,7 +136,10 @@ class TicketCounts:
 
 
 LARGEST_TOTAL: Final = 10_000
-"""The largest total size for which tickets are read one by one. Reading more would take longer than the page itself."""
+"""The number at which a count stops if the tickets must be read one by one to count them.
+
+Reading more tickets would take longer than reading the page itself.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,4 +148,4 @@ class TotalSize:
 
     tickets: int
     is_exact: bool
-    """If false, there are more."""
+    """If False, there are more tickets than this number."""

@@ -22,7 +22,7 @@ from care_rules.snapshot import TicketSnapshot
 def send_form(
     snapshot: TicketSnapshot, command: commands.SendRecoveryForm, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
-    """Starts a recovery with a form. Raises INVALID_FIELD if the reply is too long for the review site."""
+    """Starts a recovery with a form. Refuses with INVALID_FIELD if the reply is too long for the review site."""
     review = snapshot.review
     if review is None:
         raise AssertionError("the ticket has no review; check_allowed should have refused the form")
@@ -67,7 +67,7 @@ def withdraw_form(
 def reject_contact(
     snapshot: TicketSnapshot, _: commands.RejectContact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision:
-    """Ends a recovery whose contact is the wrong person, and cancels what is queued for that contact."""
+    """Ends a recovery whose contact is the wrong person, and cancels the messages queued for that contact."""
     decision = end_recovery(snapshot, Trigger.REJECT_CONTACT, ActivityType.CONTACT_REJECTED, caller, now, request_id)
     return replace(decision, cancel_deliveries_to=_target_recovery(snapshot).contact_id)
 

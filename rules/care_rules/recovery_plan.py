@@ -1,4 +1,4 @@
-"""The next step of a recovery, computed from its current state alone. The workflow of the recovery asks for it.
+"""The next step of a recovery, computed from current state alone. The recovery's workflow asks for the step.
 
 The checks come in the same order as in the model of the lifecycle (tests/model).
 """
@@ -52,28 +52,29 @@ class SiteTiming:
     """The times that apply to review sites."""
 
     checks: Sequence[timedelta]
-    """When, after posting, the public reply is read again. Sites moderate replies after they accept them."""
+    """How long after posting the public reply is read again. Sites moderate replies after they accept them."""
     settle: timedelta
     """The longest time from the start of an attempt until its write appears at the site.
 
     An attempt that timed out, or whose worker was killed, may have left a request that the site carries out later.
-    Until this time has passed, "not public" is not final, and a text that must stay must not be written.
+    Until this time has passed, a reply that is not public may still appear, and such a request may still overwrite a
+    newer text.
     """
 
 
 HOLD_TIME: Final = timedelta(seconds=2)
 HANDED_OUT: Final = frozenset({ReplyState.POSTING, ReplyState.RETRACTING})
-"""An attempt at the review site has no recorded outcome yet."""
+"""The reply states in which an attempt to write to the review site has no recorded outcome yet."""
 SHOWS_LINK: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING})
-"""The public reply may show the link. Once the recovery has ended, the link must be removed."""
+"""The reply states in which the public reply may show the link, which must be removed once the recovery has ended."""
 WAS_PUBLIC: Final = frozenset({ReplyState.POSTED, ReplyState.RETRACTING, ReplyState.RETRACTED})
-"""The reply was public at some time, and replaced the replies of older recoveries."""
+"""The states of a reply that was public at some time, and so replaced the replies of older recoveries."""
 UNFINISHED: Final = FORM_LIVE | {RecoveryState.CONTACT_RECEIVED}
 """The states in which a recovery has a next step, whatever the state of its reply."""
 
 
 def next_check(recovery: Recovery, checks: Sequence[timedelta]) -> datetime | None:
-    """Returns when the public reply is read again; None after the last check."""
+    """Returns when the public reply is read again; None before the reply is posted and after the last check."""
     if recovery.post_time is None:
         return None
     last_read = recovery.read_time or recovery.post_time
@@ -106,22 +107,26 @@ def plan_recovery(
 
 
 def needs_form_link(recovery: Recovery, siblings: Sequence[Sibling], now: datetime, timing: SiteTiming) -> bool:
-    """Returns whether a form's link, and so the key it was made with, is still needed.
+    """Tells whether a form's link is still needed, and therefore the key that signs the link.
 
-    Customers use the link until the form expires, also after the recovery has ended. The worker needs it as long as the
-    public reply may show it: it posts the link, looks for it, and removes it when the recovery ends.
+    Customers use the link until the form expires, even after the recovery has ended. The worker needs the link while
+    the public reply may show it: the worker posts the link, looks for it, and removes it when the recovery ends.
     """
     if recovery.kind is not RecoveryKind.FORM:
         return False
     if recovery.expire_time is not None and recovery.expire_time > now:
         return True
     if recovery.state in LIVE:
+        # A live recovery may end at any time. The link is needed if the worker would then have a step left.
         recovery = replace(recovery, state=RecoveryState.ENDED_BY_CLOSE, end_time=now)
     return plan_recovery(recovery, siblings, now, timing).step is not RecoveryStep.DONE
 
 
 def _was_taken_down(recovery: Recovery) -> bool:
-    """Tells whether the site took a public reply down, rather than refused one that appeared late."""
+    """Tells whether the site took the public reply down.
+
+    A reply that became public only after the recovery had ended as REFUSED was not taken down.
+    """
     appeared_late = recovery.post_time and recovery.end_time and recovery.post_time > recovery.end_time
     return recovery.state is RecoveryState.REFUSED and not appeared_late
 
@@ -165,6 +170,7 @@ def _plan_retraction(recovery: Recovery, siblings: Sequence[Sibling], now: datet
     if recovery.retract_after is not None and recovery.retract_after > now:
         return RecoveryPlan(RecoveryStep.WAIT, recovery.retract_after - now)
     if recovery.reply_state is ReplyState.RETRACTING:
-        # The retraction began after the writes with the link had settled. Repeating it writes the same text.
+        # The retraction began after all writes with the link had settled. Another attempt writes the same text, so it
+        # need not wait.
         return RecoveryPlan(RecoveryStep.RETRACT)
     return _hold_until(recovery.unsettled_until, now) or RecoveryPlan(RecoveryStep.RETRACT)

@@ -9,7 +9,10 @@ from enum import StrEnum
 from typing import Final
 
 _MOST_VIOLATIONS: Final = 10
-"""gRPC clients accept 8 KiB of trailers by default, and the trailers contain each violation three times."""
+"""The maximum number of violations in a refusal.
+
+gRPC clients accept 8 KiB of trailers by default, and the trailers contain each violation three times.
+"""
 
 
 class Reason(StrEnum):
@@ -85,12 +88,12 @@ class Violations:
         self._found: list[Violation] = []
 
     def reject(self, field: str, description: str) -> None:
-        """Adds a violation. Drops everything after the first ten, because an error must fit into the trailers."""
+        """Adds a violation, unless there are already ten: an error must fit into the trailers."""
         if len(self._found) < _MOST_VIOLATIONS:
             self._found.append(Violation(field, description))
 
     def extend(self, violations: Iterable[Violation]) -> None:
-        """Adds the violations of a refusal."""
+        """Adds the violations of a refusal, even beyond ten."""
         self._found.extend(violations)
 
     def check(self) -> None:
@@ -112,7 +115,7 @@ def not_found(resource: str) -> Refusal:
 
 
 def time_limit_exceeded() -> Refusal:
-    """Returns the refusal of a call that reached a time limit of the service, for the call or for one statement."""
+    """Returns the refusal of a call that took too long: the whole call, or one of its database statements."""
     message = (
         "The call took too long. If it reads, narrow it, for example with a filter. "
         "If it writes, retry it unchanged with the same request_id: the write may have succeeded."

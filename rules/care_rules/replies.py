@@ -35,7 +35,7 @@ _CHAT_PLACEHOLDER: Final = _placeholder_pattern(CHAT_LINK)
 
 
 def remove_link(reply_text: str) -> str:
-    """Returns the reply without its placeholder and the brackets around it; a colon before it becomes a full stop."""
+    """Returns the reply without the placeholder and its brackets. A colon before them becomes a full stop."""
     return _remove_placeholder(reply_text, _FORM_PLACEHOLDER)
 
 

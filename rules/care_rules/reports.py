@@ -1,7 +1,8 @@
 """Decisions on what the workflow of a recovery begins and reports.
 
-It begins attempts at the review site, and reports their outcomes, the unlocked chat and the expired form. A report that
-comes late, twice, about another attempt or about an ended recovery succeeds, and changes at most the reply's state.
+The workflow begins attempts at the review site. It reports their outcomes, the unlocked chat and the expired form. A
+report that is late or repeated succeeds and changes nothing. A report about an ended recovery succeeds and changes at
+most the reply.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _RETRACT_PAUSE: Final = timedelta(hours=1)
 _RETRACT_PAUSE_MAX: Final = timedelta(days=1)
 _MOST_DOUBLINGS: Final = 5
 _NONE: Final = 0
-"""No attempt is in progress. A late or repeated report of the last attempt changes nothing."""
+"""The attempt number while no attempt is in progress. Any report of an attempt is then late or repeated."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +54,7 @@ class RecoverySnapshot:
 
     @property
     def reminder(self) -> datetime | None:
-        """When the assignee is next reminded of the form."""
+        """When the assignee is next reminded of the form; None if there is no further reminder."""
         is_live = self.base.live is not None and self.base.live.id == self.recovery.id
         return next_reminder(self.base.ticket, self.recovery, self.base.settings) if is_live else None
 
@@ -61,7 +62,7 @@ class RecoverySnapshot:
 def begin_posting(
     snapshot: RecoverySnapshot, review: Review, step: RecoveryStep, timing: SiteTiming, now: datetime
 ) -> Decision | None:
-    """Returns what to write when an attempt of `step` at the review site begins; None if it is not the next step.
+    """Returns what to write when an attempt of `step` at the review site begins; None if `step` is not the next step.
 
     Writes no activity: callers can't see attempts, and one activity per retry would flood the log while a site is down.
     """
@@ -77,7 +78,7 @@ def begin_posting(
             begun,
             reply_state=ReplyState.POSTING if step is RecoveryStep.POST else ReplyState.RETRACTING,
             hand_out_time=now,
-            # The write before may still be in progress if it has no outcome.
+            # An earlier write without an outcome may still be in progress.
             unsettled_until=settle_time(snapshot.recovery, timing),
         )
     ticket = bump_revision(snapshot.base.ticket)
@@ -164,7 +165,7 @@ def _require_message_id(inbound: Inbound) -> UUID:
 def _record_posted(snapshot: RecoverySnapshot, caller: Caller, now: datetime) -> Decision | None:
     recovery = snapshot.recovery
     if recovery.reply_state is ReplyState.POSTED and recovery.state is RecoveryState.AWAITING_CONTACT:
-        # The reply is still public. The time of the check selects the next one.
+        # The reply is still public. The time of this check determines the next check.
         ticket = bump_revision(snapshot.base.ticket)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, read_time=now))
     if recovery.reply_state is not ReplyState.POSTING:
@@ -198,7 +199,8 @@ def _record_refused(
         # The recovery ended before the outcome was known. Nothing that callers see has changed.
         ticket = bump_revision(snapshot.base.ticket)
         return Decision(ticket, recovery=replace(recovery, attempt=_NONE, reply_state=ReplyState.NOT_PUBLIC))
-    # An earlier write without an outcome may still appear after this refusal. The site is read once it has settled.
+    # An earlier write without an outcome may still appear after this refusal. The reply is read again once that write
+    # has settled.
     unsettled = recovery.unsettled_until is not None and recovery.unsettled_until > now
     refused = replace(
         recovery,
@@ -229,9 +231,9 @@ def _write(
     entry = new_activity(
         kind, caller, snapshot.base.ticket, ticket, recovery=(before.state, after), recovery_id=after.id
     )
-    # A refusal or an expiry may come late, when its workflow already sleeps again. So the new state wakes the workflow.
-    # The wake is cancelled if the workflow calls first. A workflow whose reply was posted, or whose contact is known,
-    # does not sleep before it has the outcome: as long as the outcome is missing, the plan is to try again.
+    # A refusal or an expiry may be recorded late, when the recovery's workflow already sleeps again. So such a report
+    # wakes the workflow. The wake is cancelled if the workflow calls first. A posted reply and an unlocked chat need no
+    # wake: as long as they are not recorded, the plan is to try again, so the workflow does not sleep.
     is_awaited = after.state in {RecoveryState.AWAITING_CONTACT, RecoveryState.CHAT_UNLOCKED}
     wakes = (after.id,) if after.state is not before.state and not is_awaited else ()
     return Decision(ticket, entry, recovery=after, wakes=wakes, report_time=now)

@@ -1,4 +1,4 @@
-"""Decisions on the edit of a review at its site. The edit becomes a new entry in the thread of its ticket."""
+"""Decisions on the edit of a review at its site. The edit becomes a new entry in the thread of the review's ticket."""
 
 from __future__ import annotations
 

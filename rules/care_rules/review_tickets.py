@@ -12,8 +12,8 @@ from care_rules.entities.review import Review
 def needs_ticket(snapshot: CreationSnapshot, stored: Review | None, review: Review) -> bool:
     """Tells whether a new review, or an edit of one, gets a ticket automatically.
 
-    An edit gets one only if the stored version did not qualify. So ingesting a known review again never creates a
-    ticket, even after a setting was changed or its ticket was closed.
+    An edit gets a ticket only if the stored version of the review did not qualify. So ingesting a known review again
+    never creates a ticket, even after a setting was changed or the review's ticket was closed.
     """
     creation = snapshot.settings.ticket_creation
     if snapshot.open_ticket is not None or not creation.applies_to(review):

@@ -1,4 +1,4 @@
-"""Scheduling: how each decision moves its ticket's deadlines.
+"""Scheduling: how each decision changes the deadlines of its ticket.
 
 A store commits a `ScheduledDecision` and nothing else, and only the functions of this module make one. So a commit that
 forgets the deadlines is a type error.
@@ -26,18 +26,18 @@ _RESTARTS_INACTIVITY: Final = frozenset(
 """Events from the workflows that an agent must deal with. They restart the inactivity time."""
 _RESPONSES: Final = frozenset({ActivityType.FORM_POSTED, ActivityType.MESSAGE_SENT})
 _STARTS_OR_ENDS_WORKFLOW: Final = frozenset({ActivityType.CREATED, ActivityType.CLOSED, ActivityType.AUTO_CLOSED})
-"""These activities start or end the ticket's workflow. Later activities of a CLOSED ticket do not concern it."""
+"""The activities that start or end the ticket's workflow. Later activities of a CLOSED ticket do not wake it."""
 
 
 class _Maker:
-    """Passed by the functions of this module, so that no other code can make a ScheduledDecision by accident."""
+    """The functions of this module pass the only instance. So no other code creates a ScheduledDecision by accident."""
 
 
 _MAKER: Final = _Maker()
 
 
 class ScheduledDecision:
-    """A decision whose ticket has the deadlines that follow from it. Stores commit only this type."""
+    """A decision whose ticket already has its new deadlines. Stores commit only this type."""
 
     __slots__ = ("decision",)
 
@@ -48,7 +48,7 @@ class ScheduledDecision:
 
 
 def schedule(snapshot: TicketSnapshot, decision: Decision) -> ScheduledDecision:
-    """Returns a decision on the ticket of `snapshot`, or on a follow-up of it, with the deadlines that follow from it.
+    """Returns a decision on the ticket of `snapshot`, or on the ticket's follow-up, with the new deadlines.
 
     A decision without an activity leaves the deadlines as they are.
     """
@@ -70,14 +70,14 @@ def keep_schedule(decision: Decision) -> ScheduledDecision:
 
 
 def mark_workflow_informed(scheduled: ScheduledDecision) -> ScheduledDecision:
-    """Returns the decision without a wake: the response tells the ticket's workflow its next deadline."""
+    """Returns the decision without a wake. The ticket's workflow gets its next deadline in the response instead."""
     return ScheduledDecision(_inform_workflow(scheduled.decision), _MAKER)
 
 
 def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
     """Returns what to write when the ticket's workflow asks for its next deadline; None if nothing has changed.
 
-    The settings may have moved the deadlines. The response tells the workflow how long to sleep.
+    A change of the settings may have moved the deadlines. The response says how long the workflow must sleep.
     """
     moved = Decision(recompute_deadlines(snapshot.ticket, snapshot.live, snapshot.settings))
     decision = _inform_workflow(moved)
@@ -88,7 +88,7 @@ def refresh_deadlines(snapshot: TicketSnapshot) -> ScheduledDecision | None:
 
 
 def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> ScheduledDecision:
-    """Schedules a decision; `live` is the ticket's live recovery after it.
+    """Schedules a decision. `live` is the ticket's live recovery after the decision.
 
     The ticket's workflow is woken when the ticket is created, when it is closed, and when its next deadline is earlier
     than the one that the workflow waits for.
@@ -102,7 +102,7 @@ def _schedule(decision: Decision, settings: Settings, live: Recovery | None) -> 
     timing = recompute_timing(decision.ticket, timing, live, settings)
     wakes = _needs_wake(entry, timing)
     if wakes:
-        # The wake informs the workflow, which then needs no other one for the same deadline.
+        # The wake informs the workflow of the deadline. Later commits need not wake it for the same deadline.
         timing = replace(timing, watch_time=timing.next_time)
     ticket = replace(decision.ticket, timing=timing)
     return ScheduledDecision(replace(decision, ticket=ticket, wakes_ticket=wakes), _MAKER)
@@ -118,7 +118,8 @@ def _new_timing(ticket: Ticket, entry: Activity, *, is_automatic: bool) -> Timin
     timing, now = ticket.timing, entry.create_time
     changes: dict[str, Any] = {}
     by_person = entry.actor_kind is not ActorKind.WORKFLOW and not is_automatic
-    # The failed delivery of a warning must not restart the inactivity: the warning would be sent again and again.
+    # The failed delivery of a warning must not restart the inactivity time. Otherwise, the warning would be sent again
+    # and again.
     is_failed_warning = entry.type is ActivityType.DELIVERY_FAILED and timing.warn_time is not None
     if by_person or (entry.type in _RESTARTS_INACTIVITY and not is_failed_warning):
         changes |= {"active_time": now, "warn_time": None}

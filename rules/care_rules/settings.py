@@ -1,7 +1,7 @@
 """Settings of organizations; a location can override each field.
 
-The contract documents each field (`care.v1.Settings`). This module holds their types, their defaults, their checks, and
-what a change of each field moves.
+The contract documents each field (`care.v1.Settings`). This module defines the type, the default and the checks of each
+field, and which times of open tickets a change of the field moves.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class ReplyTemplate:
 
 @dataclass(frozen=True, slots=True)
 class PriorityDeadlines:
-    """The time limits for first response and resolution of tickets of a priority, in business hours."""
+    """The time limits for first response and resolution of tickets of a priority. Only business hours count."""
 
     priority: Priority
     first_response: timedelta | None
@@ -92,7 +92,7 @@ class Deadlines:
 
 
 class Moves(Enum):
-    """The times that a change of a setting moves for open tickets. Their workflows must then be woken."""
+    """The times that a change of a setting moves for open tickets. The workflows of the tickets must then be woken."""
 
     DEADLINES = auto()
     """When a ticket is due, when its close is announced, and when it closes."""
@@ -112,7 +112,7 @@ def moves(*moved: Moves) -> dict[str, Any]:
 class Settings:
     """The settings that apply to a ticket. Every field has a value, and the same name as in the contract.
 
-    The names are stored. Before you rename a field, add `formerly` with the current name to its metadata.
+    The names are stored. If you rename a field, add `formerly` with the old name to the field's metadata.
     """
 
     ticket_creation: TicketCreation = field(default=TicketCreation(), metadata=moves())
@@ -150,7 +150,11 @@ class Settings:
         return next((each.priority for each in self.star_priorities if each.stars == stars), Priority.NORMAL)
 
     def template(self, language: str) -> ReplyTemplate | None:
-        """Returns the template for a language, else for the language without its region, else the first template."""
+        """Returns the template for a language; None if there are no templates.
+
+        If the language has none, returns the template for the language without its region. If that has none, returns
+        the first template.
+        """
         for tag in (language.lower(), language.lower().partition("-")[0]):
             for each in self.reply_templates:
                 if each.language.lower() == tag:
@@ -171,14 +175,17 @@ def settings_that_move(moved: Moves) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """The settings of one organization or location: the fields of `values` in `names`. Ignore the other fields."""
+    """The settings that one organization or location sets: the fields of `values` that are named in `names`.
+
+    The other fields of `values` have no meaning.
+    """
 
     values: Settings = Settings()
     names: frozenset[str] = frozenset()
     stored: tuple[tuple[str, str], ...] = ()
     """The stored JSON by stored name, including settings that this release does not know or can't read.
 
-    A write of other settings leaves them as they are.
+    A change of other settings leaves these entries as they are.
     """
 
     def apply_to(self, settings: Settings) -> Settings:
@@ -187,7 +194,7 @@ class Layer:
         return replace(settings, **changes) if changes else settings
 
     def with_changes(self, new: Layer, paths: frozenset[str]) -> Layer:
-        """Returns this layer with the fields `paths` set as in `new`, or unset if `new` does not have them."""
+        """Returns this layer with each field of `paths` as in `new`: set to the same value, or unset."""
         if not paths:
             return self
         new = Layer(new.values, new.names & paths)
@@ -202,7 +209,7 @@ class SettingsRevision:
 
     organization: str
     location: str
-    """Empty for the organization's own."""
+    """The location's id. Empty for the settings of the organization."""
     number: int
     author: str
     """An agent's full name, or a service's `sub`."""
@@ -214,7 +221,7 @@ _DEFAULTS: Final = Settings()
 
 
 def merge_layers(organization: Layer, location: Layer | None) -> Settings:
-    """Returns the settings that apply: the location's fields, else the organization's, else the defaults."""
+    """Returns the settings that apply. A location's value overrides the organization's, which overrides the default."""
     whole = organization.apply_to(_DEFAULTS)
     return location.apply_to(whole) if location else whole
 

@@ -28,9 +28,9 @@ class AmbiguousNameError(Exception):
 
 @cache
 def fields_by_stored_name(entity: type) -> Mapping[str, str]:
-    """Maps each stored name of a dataclass to its field, the current names first, then the former ones.
+    """Returns the field of a dataclass for each stored name, the current names first, then the former names.
 
-    Raises AmbiguousNameError.
+    Raises AmbiguousNameError if two fields share a stored name.
     """
     names = [(each.name, each.name) for each in fields(entity)]
     names += [(former, each.name) for each in fields(entity) for former in each.metadata.get(_FORMER_NAMES, ())]
@@ -43,8 +43,8 @@ def fields_by_stored_name(entity: type) -> Mapping[str, str]:
 def to_current_names(entity: type, stored: Mapping[str, Any]) -> dict[str, Any]:
     """Returns the stored values of a dataclass under the current names of its fields. Nested dataclasses are included.
 
-    If a field is stored under several names, the current name wins, else the latest former name. Unknown names stay as
-    they are.
+    If a field is stored under several names, the current name wins over the former names, and a later former name over
+    an earlier one. Unknown names stay as they are.
     """
     hints, known = get_type_hints(entity), fields_by_stored_name(entity)
     renamed = {name: value for name, value in stored.items() if name not in known}

@@ -1,4 +1,4 @@
-"""Decisions on form submissions, and the form's state that its page shows."""
+"""Decisions on form submissions, and the state of a form that the form's page shows."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from care_rules.refusals import Reason, Refusal
 from care_rules.snapshot import TicketSnapshot
 
 MAX_CLAIMS: Final = 5
-"""How many further submissions a form keeps until the team handles them.
+"""The maximum number of further submissions that a form keeps until the team handles them.
 
-There are enough that a stranger who submits first can't lock the customer out, and few enough that nobody can fill the
-database through a public link.
+The limit is high enough that a stranger who submits first can't lock the customer out. It is low enough that nobody can
+fill the database through a public link.
 """
 
 
@@ -51,7 +51,7 @@ _STATES_OF_ENDED: Final = check_complete(
     }
     | dict.fromkeys(LIVE | {RecoveryState.NO_CONTACT, RecoveryState.REJECTED, RecoveryState.ENDED_BY_CLOSE}),
 )
-"""The form's state by its recovery's state alone; None if its expiry and its ticket decide."""
+"""The state of the form for a state of the recovery; None if the form's expiry time and the ticket's status decide."""
 
 _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete(
     FormState,
@@ -74,7 +74,7 @@ _REFUSALS: Final[Mapping[FormState, tuple[Reason, str] | None]] = check_complete
 
 
 def form_state(recovery: Recovery, status: TicketStatus, now: datetime) -> FormState:
-    """Returns the state at `now` of the form of `recovery`, whose ticket has `status`."""
+    """Returns the state of the form of `recovery` at `now`. `status` is the status of the recovery's ticket."""
     if (ended := _STATES_OF_ENDED[recovery.state]) is not None:
         return ended
     if recovery.expire_time is not None and recovery.expire_time <= now:
@@ -89,18 +89,21 @@ class FormSnapshot:
     """The state behind a form link: the ticket, the recovery, and where answers go once the ticket is CLOSED."""
 
     base: TicketSnapshot
-    """Its `target_recovery` is the form's."""
+    """The ticket of the form. Its `target_recovery` is the recovery of the form."""
     recovery: Recovery
     submitted: Sequence[Contact]
     """All contacts of the ticket that receives answers."""
     open: TicketSnapshot | None = None
     """The review's open ticket, if the form's own is CLOSED."""
     last: TicketSnapshot | None = None
-    """The ticket that a follow-up would follow, if all the review's tickets are CLOSED. Its `agent` is its assignee."""
+    """The ticket that a follow-up would follow, if all tickets of the review are CLOSED.
+
+    The `agent` of this snapshot is the assignee of that ticket.
+    """
 
     @property
     def target(self) -> TicketSnapshot:
-        """The ticket that receives an answer, or whose follow-up an answer raises."""
+        """The ticket that receives an answer. If it is CLOSED, the answer creates its follow-up."""
         return self.open or self.last or self.base
 
 
@@ -112,9 +115,10 @@ def submit_contact(
     now: datetime,
     request_id: UUID | None = None,
 ) -> Decision | None:
-    """Returns what to write for a submission; None if it adds nothing new. Raises Refusal.
+    """Returns what to write for a submission; None if the contact is known already, or if there are MAX_CLAIMS claims.
 
-    If `form.last` is set, creates a follow-up with `number`.
+    If the form's ticket is CLOSED and `form.last` is set, creates a follow-up with `number`. Raises Refusal if the form
+    accepts no answers, or if the addresses are invalid or missing.
     """
     snapshot, recovery = form.base, form.recovery
     phone = addresses.normalize_phone(command.phone, snapshot.phone_region)
@@ -165,7 +169,10 @@ def submit_contact(
 def add_claim(
     form: FormSnapshot, contact: Contact, caller: Caller, now: datetime, request_id: UUID | None
 ) -> Decision | None:
-    """Returns what to write for a contact that the team may accept; None if it is known or above MAX_CLAIMS."""
+    """Returns what to write for a contact that the team may accept.
+
+    Returns None if the contact is known already, or if the form already has MAX_CLAIMS claims that await the team.
+    """
     snapshot, recovery = form.target, form.recovery
     used = {recovery.contact_id, snapshot.live.contact_id if snapshot.live else None}
     through_form = [other for other in form.submitted if other.recovery_id == recovery.id]
@@ -194,9 +201,12 @@ def add_claim(
 
 
 def _seen_time(snapshot: TicketSnapshot, recovery: Recovery) -> datetime | None:
-    """Returns when the team last rejected or accepted a contact, and so had seen all claims; None if never."""
+    """Returns the time before which all claims count as handled; None if none do.
+
+    That is the end of the form's recovery or, if later, the start of another live recovery that an agent started.
+    """
     live = snapshot.live
-    # A recovery without a creator is from a follow-up that the customer created. The team has not seen the claims.
+    # A recovery without a creator was started by a customer's follow-up or a service. The team has not seen the claims.
     is_teams = live is not None and live.id != recovery.id and live.creator is not None
     accepted = live.create_time if live is not None and is_teams else None
     return max((time for time in (recovery.end_time, accepted) if time is not None), default=None)

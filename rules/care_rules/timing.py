@@ -25,10 +25,13 @@ class DeadlineKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Timing:
-    """Updated by every commit that writes an activity. All times are in UTC."""
+    """The bookkeeping of a ticket's deadlines, which every commit with an activity updates. All times are in UTC."""
 
     active_time: datetime
-    """When a person was last active, a form expired or was refused, or a delivery failed; the latest of these."""
+    """The latest time at which a person was active, a form expired or was refused, or a delivery failed.
+
+    A delivery that fails after a warning does not count.
+    """
     warn_time: datetime | None = None
     """When the close for inactivity since `active_time` was announced."""
     first_response_time: datetime | None = None
@@ -46,7 +49,7 @@ class Timing:
     """The number of reminders already recorded for the live form."""
     next_kind: DeadlineKind | None = None
     next_time: datetime | None = None
-    """The next deadline as of the last commit; None if there is none. Excludes reminders: recoveries handle them."""
+    """The next deadline as of the last commit; None if there is none. Excludes reminders: see `next_reminder`."""
     watch_time: datetime | None = None
     """The deadline that the ticket's workflow knows and waits for; None if it knows none."""
     unknown: tuple[tuple[str, str], ...] = ()

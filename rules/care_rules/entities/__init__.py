@@ -1,4 +1,5 @@
 """The resources that the rules are about, as plain values.
 
-The fields of each class are the columns of its table, in the same order. A test compares them.
+The fields of each resource are the columns of its table, in the same order. Only the columns whose values PostgreSQL
+supplies are left out. A test compares fields and columns.
 """

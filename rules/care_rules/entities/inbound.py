@@ -35,6 +35,6 @@ class Inbound:
     send_time: datetime
     outcome: IngestOutcome
     ticket_number: int | None
-    """The ticket that received it, or whose chat is locked."""
+    """The ticket that received the message, or the ticket whose chat is locked."""
     message_id: UUID | None
     ingest_time: datetime

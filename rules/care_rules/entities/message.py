@@ -37,7 +37,7 @@ class Message:
     id: UUID
     activity_number: int
     ordinal: int
-    """Its place among the messages of one activity."""
+    """The message's place among the messages of its activity, from 0."""
     kind: MessageKind
     author_kind: ActorKind
     author: str

@@ -56,7 +56,10 @@ class Recovery:
     reply_text: str
     """Contains the link's placeholder. Empty for DIRECT."""
     key_id: str
-    """The id of the key of the form's link. It never changes, so the link outlives a key rotation. Empty for DIRECT."""
+    """The id of the key that signs the form's link. Empty for DIRECT.
+
+    The id never changes, so the link stays valid when another key signs new links.
+    """
     contact_id: UUID | None
     refusal_reason: RefusalReason | None
     refusal_message: str
@@ -69,7 +72,7 @@ class Recovery:
     unsettled_until: datetime | None
     """Until when an earlier write without an outcome may appear at the site."""
     retract_refusals: int
-    """How often the site refused to remove the link."""
+    """How many times the site refused to remove the link."""
     retract_after: datetime | None
     """The earliest time of the next attempt to remove the link."""
     read_time: datetime | None

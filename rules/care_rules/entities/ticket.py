@@ -35,9 +35,12 @@ class Ticket:
     organization: str
     number: int
     version: int
-    """The number of its activities. It is the etag."""
+    """The number of the ticket's activities; also the ticket's etag."""
     revision: int
-    """Counts every write, also those without an activity. A commit writes nothing if it has changed in the meantime."""
+    """The number of writes, including those without an activity.
+
+    A commit writes nothing if the revision has changed since the ticket was loaded.
+    """
     subject: str
     description: str
     location: str

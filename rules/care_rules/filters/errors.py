@@ -1,4 +1,4 @@
-"""The refusal of an invalid filter. It tells the position of the error and how to correct it."""
+"""The refusal of an invalid filter. It contains the position of the error, and says how to correct the filter."""
 
 from __future__ import annotations
 

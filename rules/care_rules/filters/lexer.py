@@ -43,7 +43,10 @@ _PARENTHESES: Final = {"(": TokenKind.OPEN, ")": TokenKind.CLOSE}
 
 
 def tokenize(text: str) -> Iterator[Token]:
-    """Yields the tokens. The last one is of TokenKind.END. Refuses with INVALID_FILTER."""
+    """Yields the tokens. The last one is of TokenKind.END.
+
+    Refuses with INVALID_FILTER if a quoted text has no end or an invalid escape.
+    """
     position = end = 0
     previous: Token | None = None
     while True:

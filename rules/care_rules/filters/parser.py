@@ -25,7 +25,7 @@ MAX_TERMS: Final = 100
 
 
 def parse(text: str) -> Tree | None:
-    """Returns the syntax tree, or None for an empty filter. Raises only the refusal INVALID_FILTER."""
+    """Returns the syntax tree, or None for an empty filter. Refuses with INVALID_FILTER if `text` is not a filter."""
     if len(text) > MAX_LENGTH:
         problem = f"it has {len(text)} characters, but the limit is {MAX_LENGTH}: shorten the filter"
         raise invalid_filter(MAX_LENGTH, problem)

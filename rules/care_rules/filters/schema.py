@@ -42,14 +42,17 @@ class Field(ABC):
 
     @abstractmethod
     def equality(self, field: str, value: Text) -> Condition:
-        """Returns the condition for `field = value`. Refuses with INVALID_FILTER."""
+        """Returns the condition for `field = value`. Refuses with INVALID_FILTER if the field can't have the value."""
 
     def comparison(self, field: str, comparator: Comparator, value: Text) -> Condition:
-        """Returns the condition for <, <=, > and >=. Refuses with INVALID_FILTER."""
+        """Returns the condition for <, <=, > and >=. Refuses with INVALID_FILTER if the field can't have the value."""
         raise NotImplementedError
 
     def condition(self, restriction: Restriction) -> Condition:
-        """Returns the condition for a restriction of this field. Refuses with INVALID_FILTER."""
+        """Returns the condition for a restriction of this field.
+
+        Refuses with INVALID_FILTER if the field does not support the comparator or can't have the value.
+        """
         field, value = restriction.field.text, restriction.value
         if restriction.comparator not in self.comparators:
             supported = ", ".join(f"'{comparator}'" for comparator in self.comparators)
@@ -70,7 +73,7 @@ class Field(ABC):
 
 @dataclass(frozen=True)
 class EnumField(Field):
-    """An enum. The values have no prefix; those of an ordered enum go from the lowest to the highest."""
+    """An enum. The values have no prefix. The values of an ordered enum are sorted, the lowest first."""
 
     values: Sequence[str]
     is_ordered: bool = False
@@ -115,7 +118,7 @@ class NameField(Field):
     """The name of a resource; `""` for none."""
 
     parse: Callable[[str], tuple[str, str | int | UUID]]
-    """Splits a name into organization and id; raises BadNameError."""
+    """Splits a name into organization and id. Raises BadNameError if the text is not such a name."""
     optional: bool = True
 
     def equality(self, field: str, value: Text) -> Condition:
@@ -188,7 +191,7 @@ class TimeField(Field):
 
 
 def read_filter(text: str, fields: Mapping[str, Field]) -> Condition:
-    """Returns the condition that a filter expresses. Raises only the refusal INVALID_FILTER."""
+    """Returns the condition that a filter expresses. Refuses with INVALID_FILTER if `text` is not a valid filter."""
     tree = parse(text)
     return Always() if tree is None else _condition(tree, fields)
 

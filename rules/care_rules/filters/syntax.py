@@ -28,7 +28,7 @@ class Text:
     text: str
     quoted: bool
     position: int = dataclasses.field(default=0, compare=False)
-    """The number of code points before it in the filter."""
+    """The number of code points before this text in the filter."""
 
 
 @dataclass(frozen=True, slots=True)

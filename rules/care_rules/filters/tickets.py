@@ -15,13 +15,13 @@ from care_rules.lifecycle import LIVE, RecoveryState, TicketStatus
 
 
 def agent(name: str) -> tuple[str, str]:
-    """Splits an agent's name into organization and id; raises BadNameError."""
+    """Splits an agent's name into organization and id. Raises BadNameError if `name` has another form."""
     found = names.parse_agent(name)
     return found.organization, found.id
 
 
 def location(name: str) -> tuple[str, str]:
-    """Splits a location's name into organization and id; raises BadNameError."""
+    """Splits a location's name into organization and id. Raises BadNameError if `name` has another form."""
     found = names.parse_location(name)
     return found.organization, found.id
 
