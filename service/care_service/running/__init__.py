@@ -1,1 +1,1 @@
-"""How the service runs: composition root, configuration, relay, background tasks, processes."""
+"""How the service runs: the composition root, the configuration, the relay, background tasks and processes."""

@@ -24,7 +24,7 @@ def require_free_address(address: Address) -> None:
 
 @contextmanager
 def explain_address_errors() -> Iterator[None]:
-    """Converts errors of the addresses to ConfigurationError, which names the variable to change."""
+    """Converts EndpointError and OSError to ConfigurationError, which names the variable to change."""
     try:
         yield
     except EndpointError as error:

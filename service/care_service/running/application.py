@@ -1,4 +1,4 @@
-"""The composition root: builds the service from its settings, runs it, and closes everything it opened."""
+"""The composition root: builds the service from its settings, runs it, and closes all connections."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
 _LOG: Final = get_logger("care.service")
 _WATCH_STATEMENT: Final = timedelta(seconds=5)
-"""The time limit of statements that watch the database."""
+"""The time limit of each statement that watches the database."""
 
 
 class SystemClock:
@@ -80,10 +80,11 @@ async def service(
 ) -> AsyncIterator[RunningService]:
     """Runs the service while the block runs: migrates the database, serves gRPC and relays the outbox.
 
-    `temporal` may be lazy, and its server unreachable; by default it is made from the variables `TEMPORAL_*`. With
-    `shares_port`, other processes of the service use the same port. Raises OSError if the address is in use,
-    MissingKeysError, NewerDatabaseError, ConfigurationError if a file or one of these variables can't be used, and
-    Refusal DATABASE_UNAVAILABLE if the database is unreachable.
+    `temporal` may be a lazy client, and Temporal may be unreachable. Without `temporal`, the client is made from the
+    variables `TEMPORAL_*`. With `shares_port`, other processes of the service use the same port.
+
+    Raises OSError if the address is in use, ConfigurationError if a file or one of these variables can't be used, and
+    the errors of `prepare`.
     """
     if not shares_port:
         require_free_address(settings.grpc_address)
@@ -92,7 +93,7 @@ async def service(
     metrics, clock = metrics or Metrics(), clock or SystemClock()
     reads = settings.database_pool_size // 2
     database = Database(settings.database_url, calls=settings.database_pool_size - reads, reads=reads)
-    # Separate from the pool, so that many calls can't block the tasks that watch the database.
+    # These connections are separate, so that many calls can't block the tasks that watch the database.
     watch_database = Database(settings.database_url, calls=2, reads=0, statement_timeout=_WATCH_STATEMENT)
     try:
         await prepare(settings, database)
@@ -104,7 +105,7 @@ async def service(
         workflows: WorkflowTasks | None = None
 
         def hint_relay(decision: Decision) -> None:
-            # Without a relay yet, no hint is needed: a relay begins with a look at the outbox.
+            # Until the relay runs, it needs no hint: it starts by claiming the rows in the outbox.
             if workflows is not None:
                 workflows.hint(decision)
 
@@ -150,8 +151,8 @@ async def service(
 async def _workflow_tasks(
     settings: ServiceSettings, database: Database, metrics: Metrics, parts: Parts, temporal: Client | None
 ) -> WorkflowTasks:
-    # Temporal's SDK takes a fifth of the time to start, and no call needs it. So a thread imports it while the service
-    # already serves calls.
+    # The import of Temporal's SDK takes a fifth of the time to start, and no call needs the SDK. So a thread imports it
+    # while the service already serves calls.
     await asyncio.to_thread(import_module, "care_service.running.workflow_tasks")
     from care_service.running.workflow_tasks import workflow_tasks  # noqa: PLC0415 - see above
 

@@ -19,16 +19,16 @@ _PAUSE: Final = 5.0
 
 
 async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Runs a background task until it returns or is cancelled. If it fails, logs that and restarts it after a pause.
+    """Runs a background task until it returns or is cancelled. Logs failures, and restarts the task after a pause.
 
-    Each task handles the failures that it expects; this handles the others. A task that stops unnoticed would be worse
-    than one that keeps failing in the log: the health status would freeze, or expired responses would pile up.
+    Each task handles the failures that it expects. This function handles all others. Without the restart, the task
+    would stop unnoticed: for example, the health status would freeze, or expired responses would pile up.
     """
     while True:
         try:
             await run()
         except Exception as error:  # noqa: BLE001 - any failure, see above
-            # Without the message, because a database driver quotes values.
+            # The message is not logged, because messages of a database driver contain values.
             frames = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in extract_tb(error.__traceback__)]
             _LOG.error(
                 "background task failed; restarting",
@@ -45,7 +45,7 @@ async def keep_running(name: str, run: Callable[[], Awaitable[None]]) -> None:
 async def repeat(
     run_round: Callable[[], Awaitable[None]], pause: float, log: FilteringBoundLogger, failure: str
 ) -> None:
-    """Runs a round every `pause` seconds until cancelled. Logs `failure` if one fails, and goes on."""
+    """Runs rounds until cancelled, with a pause of `pause` seconds after each. If a round fails, logs `failure`."""
     while True:
         try:
             await run_round()
@@ -55,5 +55,5 @@ async def repeat(
 
 
 def failure_reason(error: Exception) -> str:
-    """Returns the reason of a failed round for the log: that of a refusal, else the type of the error."""
+    """Returns the text for the log: the reason of a refusal, or the type of any other error."""
     return error.reason.value if isinstance(error, Refusal) else type(error).__qualname__

@@ -82,12 +82,12 @@ def _claims(text: object) -> object:
 
 
 class ServiceSettings(RoleSettings):
-    """The settings of the service. Each is the environment variable `CARE_` and its name in capitals."""
+    """The settings of the service. For example, the environment variable `CARE_TASK_QUEUE` sets `task_queue`."""
 
     environment: Literal["development", "production"] = "development"
     """In production, the service refuses settings that are meant for development: see `production`."""
     database_url: str
-    """A URL like `postgresql://…`. The database must exist; the service creates its tables at start."""
+    """A URL like `postgresql://…`. The database must exist. The service creates the tables at start."""
     grpc_address: ListenAddress = Address("127.0.0.1", 50051)
     grpc_plaintext: Literal["allowed", "refused"] = "refused"
     """Whether a service in production may listen on the network without TLS."""
@@ -99,7 +99,7 @@ class ServiceSettings(RoleSettings):
     token_keys: Annotated[str | None, BeforeValidator(_token_keys)] = None
     """The URL or path of the JWK Set with the public keys of the token issuer."""
     token_keys_refresh: Duration = timedelta(minutes=5)
-    """How often the JWK Set is fetched again. A removed key is accepted for that long."""
+    """The time between two fetches of the JWK Set. A removed key is accepted until the next successful fetch."""
     token_issuer: str | None = None
     """The `iss` claim of accepted tokens."""
     token_audience: str | None = None
@@ -109,9 +109,9 @@ class ServiceSettings(RoleSettings):
     token_claims: Annotated[ClaimNames, BeforeValidator(_claims)] = ClaimNames()
     """The names of the claims in the issuer's tokens."""
     link_keys: Annotated[dict[str, bytes], BeforeValidator(_keys)] = Field(repr=False)
-    """The keys of links, at least 32 bytes each, by key id. New links use the first."""
+    """The keys that sign links to customers, by key id: at least 32 bytes each. The first key signs new links."""
     web_url: BaseUrl
-    """The base URL of the customers' pages. Links are built from it."""
+    """The base URL of the customers' pages. Links to customers start with this URL."""
     task_queue: str = "care"
     """The Temporal task queue of the workflows."""
     moderation_checks: Durations = (
@@ -120,21 +120,24 @@ class ServiceSettings(RoleSettings):
         timedelta(days=1),
         timedelta(days=3),
     )
-    """How long after posting the public reply is read again, because sites moderate replies later."""
+    """The times after posting at which the public reply is read again. Sites may take a reply down later."""
     settle_time: Duration = timedelta(minutes=1)
-    """How long an attempt may write to the review site after its start. At least the worker's limit of an attempt."""
+    """The longest time from the start of an attempt until its write appears at the review site.
+
+    Must be at least the time limit that the worker sets for an attempt.
+    """
     reconcile_interval: Duration = timedelta(minutes=5)
     """The pause between two rounds of the reconciler, which restarts missing workflows."""
     metrics_address: ListenAddress | None = None
     """The address of the metrics and health endpoint; off by default."""
     database_pool_size: int = Field(20, ge=4, le=1000)
-    """Database connections of one process. Two more are used to watch the database."""
+    """The maximum number of database connections of one process. Up to two more connections watch the database."""
     max_calls: int = Field(1000, ge=1)
-    """Concurrent calls of one process, without streams."""
+    """The maximum number of concurrent calls of one process. Streams do not count."""
     max_streams: int = Field(10_000, ge=1)
-    """Concurrent streams of one process."""
+    """The maximum number of concurrent streams of one process."""
     max_call_time: Duration = timedelta(seconds=30)
-    """The maximum duration of a call, whatever deadline its client sets."""
+    """The maximum duration of a call, even if the client sets a later deadline."""
     drain_time: Duration = timedelta(seconds=10)
     """How long calls in progress may take to finish when the service stops."""
     log_format: LogFormat = "json"
@@ -152,7 +155,10 @@ class ServiceSettings(RoleSettings):
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        """Raises ValueError if variables contradict each other. The message names them: pydantic names only fields."""
+        """Raises ValueError if a variable is missing, or if variables contradict each other.
+
+        The message names the variables, because pydantic names only fields.
+        """
         problems = [
             f"CARE_ENVIRONMENT=production: {problem}"
             for problem in (production.problems(self) if self.environment == "production" else [])

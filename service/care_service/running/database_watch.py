@@ -14,21 +14,21 @@ _LOG: Final = get_logger("care.health")
 _PAUSE: Final = 2.0
 """Seconds between two pings while the database responds."""
 _PAUSE_UNREACHABLE: Final = 0.5
-"""Seconds between two pings while it does not."""
+"""Seconds between two pings while the database does not respond."""
 _RESPONSE_LIMIT: Final = 2.0
-"""Seconds. `SELECT 1` takes about two milliseconds."""
+"""Seconds that a ping may take. `SELECT 1` normally takes about two milliseconds."""
 
 
 class Listener(Protocol):
     """Called when the database becomes unreachable, and when it is reachable again."""
 
     def __call__(self, *, is_reachable: bool) -> Awaitable[None]:
-        """Handles the change."""
+        """Handles the change. `is_reachable` is the new state."""
         ...
 
 
 async def ping(database: Database) -> bool:
-    """Pings the database, at most twice, because one broken connection proves nothing. Returns whether it responds."""
+    """Returns whether the database responds. Pings up to twice, because the first connection may be broken."""
     for _ in range(2):
         try:
             async with asyncio.timeout(_RESPONSE_LIMIT), database.driver() as connection:
@@ -42,8 +42,8 @@ async def ping(database: Database) -> bool:
 class DatabaseWatch:
     """Pings every two seconds, and at once when a call failed. `ping` must not use the pool that calls share.
 
-    An exhausted pool does not mean that the database is down. If the service then reported NOT_SERVING, the load would
-    move to the next replica and overload that, too.
+    When that pool is exhausted, the database may still be up. If the service then reported NOT_SERVING, the load would
+    go to the other replicas and overload them, too.
     """
 
     def __init__(self, ping: Callable[[], Awaitable[bool]]) -> None:
@@ -55,7 +55,7 @@ class DatabaseWatch:
         self._hint.set()
 
     async def run(self, notify: Listener) -> None:
-        """Runs until cancelled; calls `notify` with each change."""
+        """Runs until cancelled. Calls `notify` with each change."""
         was_reachable = True
         while True:
             self._hint.clear()
@@ -70,7 +70,7 @@ class DatabaseWatch:
 
     async def _rest(self, seconds: float) -> None:
         if seconds == _PAUSE_UNREACHABLE:
-            # Every call fails now. Reacting to each would make this a busy loop.
+            # Every call fails now. A ping after each failed call would make this a busy loop.
             await asyncio.sleep(seconds)
             return
         try:

@@ -1,4 +1,4 @@
-"""Folds the changes of tickets into their counts. Counts are exact without it, but reading them becomes slower."""
+"""Folds the changes of tickets into their counts. Counts are exact without folding, but reading them gets slower."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from care_service.storage.ticket_counts import TicketCountKeeper
 
 _LOG: Final = get_logger("care.folding")
 _BATCH: Final = 1_000
-"""Changes per statement. Few, because the change feed waits for the statement's transaction."""
+"""How many changes one statement folds. Few, because the change feed waits for the statement's transaction."""
 _PAUSE: Final = 10.0
-"""Seconds between two rounds. A count reads all changes that were made meanwhile."""
+"""Seconds between two rounds. A count reads all changes since the last round."""
 
 
 async def fold_count_changes(counts: TicketCountKeeper, metrics: Metrics) -> None:

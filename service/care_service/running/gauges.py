@@ -13,7 +13,7 @@ from care_service.storage.outbox import Outbox
 
 _LOG: Final = get_logger("care.measuring")
 _PAUSE: Final = 5.0
-"""Seconds between two measurements; a scrape usually comes every fifteen or thirty."""
+"""Seconds between two measurements. Prometheus usually scrapes every 15 or 30 seconds."""
 
 
 async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
@@ -25,7 +25,7 @@ async def measure(metrics: Metrics, pool: Database, outbox: Outbox) -> None:
         try:
             depth = await outbox.depth()
         except Refusal:
-            pass  # the health status shows it; the metrics keep their last values
+            pass  # the health status shows that the database is unreachable; the metrics keep their last values
         except Exception as error:  # noqa: BLE001 - measuring must go on after any failure
             _LOG.warning("measuring the outbox failed", reason=type(error).__qualname__)
         else:

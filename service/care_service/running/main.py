@@ -1,4 +1,4 @@
-"""`care serve`: the gRPC service and the relay, in one process. `supervisor` runs several of them."""
+"""`care serve`: the gRPC service and the relay, in one process. `supervisor` runs several such processes."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class _Quiet(WSGIRequestHandler):
 
 
 class Endpoint:
-    """A WSGI application for one registry. It reports healthy while `care_serving` of the whole server is 1."""
+    """A WSGI application for one registry. `/healthz` reports healthy while the server's `care_serving` is 1."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self._registry = registry
@@ -70,8 +70,8 @@ def _respond(start_response: StartResponse, status: HTTPStatus, text: str) -> It
 def endpoint(address: Address | None, registry: CollectorRegistry) -> Iterator[int | None]:
     """Serves `registry` in a separate thread while the block runs. Yields the port; None if there is no address.
 
-    A thread responds to scrapes even when the event loop is overloaded, which is when metrics matter most. Raises
-    EndpointError.
+    A thread responds to scrapes even when the event loop is overloaded. Metrics matter most at such a time. Raises
+    EndpointError if the endpoint can't listen on the address.
     """
     if address is None:
         yield None

@@ -1,4 +1,4 @@
-"""The workflows that a commit on a ticket makes necessary, as the relay starts them."""
+"""The new workflows of a commit on a ticket, which the relay starts at once."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from care_service.storage.woken_workflows import WokenWorkflow, woken_workflows
 
 
 def new_workflows(decision: Decision, now: datetime) -> list[NewWorkflow]:
-    """Returns the new workflows among those that the commit wakes. Their rows have no ids here.
+    """Returns the new workflows among those that the commit wakes. The id of each `Wake` is 0.
 
-    A ticket's first plan follows from the decision alone.
+    The workflow of a ticket gets a plan, because a ticket's first plan follows from the decision alone.
     """
     return [_new_workflow(decision, woken, now) for woken in woken_workflows(decision) if woken.is_new]
 

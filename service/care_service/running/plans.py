@@ -1,8 +1,8 @@
-"""The plans that the relay gives to workflows, so that they need not ask for them.
+"""The plans that the relay gives to workflows, so that the workflows need not ask for them.
 
-A plan in a start is as good as a response of WorkerService. Every commit after it has an outbox row of its own, which
-pokes the workflow, or starts it with a newer plan. A plan in a poke could arrive after a newer one. So only the plan of
-a CLOSED ticket is sent with a poke: it never changes.
+A plan in a start is as good as a response of WorkerService. A later commit that changes the plan writes its own outbox
+row. The relay then pokes the workflow, or starts it with the newer plan. A plan in a poke could arrive after a newer
+plan. So a poke contains a plan only if the ticket is CLOSED, because such a plan never changes.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from care_service.usecases.ports.clock import Clock
 from care_service.usecases.ports.ticket_store import TicketStore
 
 _AT_ONCE: Final = 4
-"""How many plans are read at the same time. The relay wakes many workflows at once; calls need the database, too."""
+"""How many plans are read at the same time. Few, because calls need the database while the relay wakes workflows."""
 _RELAY: Final = Caller(ActorKind.WORKFLOW, "relay", None, frozenset({Role.WORKER}), "")
 
 
@@ -41,7 +41,7 @@ class StoredPlans:
         self._limit = asyncio.Semaphore(_AT_ONCE)
 
     async def plan(self, wake: Wake) -> Plan | None:
-        """See Plans. A resource that does not exist, or a database that is away, gives None."""
+        """See Plans. Returns None if the resource does not exist or the database is unreachable."""
         try:
             async with self._limit:
                 return await self._plan(wake)

@@ -9,13 +9,14 @@ from care_service.storage.schema_version import is_newest
 
 
 class MissingKeysError(Exception):
-    """A key is missing that links in use were made with. The message names it."""
+    """A key that signs links in use is missing. The message names the key."""
 
 
 async def prepare(settings: ServiceSettings, database: Database) -> None:
-    """Migrates the database, and checks that the settings fit it.
+    """Migrates the database, and checks that the settings contain the keys of all links in use.
 
-    Raises MissingKeysError, NewerDatabaseError, and Refusal DATABASE_UNAVAILABLE if the database is unreachable.
+    Raises MissingKeysError if one of these keys is missing, and NewerDatabaseError if a newer version of Care has
+    migrated the database. Refuses with DATABASE_UNAVAILABLE if the database is unreachable.
     """
     if not await is_newest(database):
         from care_service.storage.migrate import upgrade  # noqa: PLC0415 - see `schema_version`

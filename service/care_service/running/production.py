@@ -1,4 +1,4 @@
-"""The checks for `CARE_ENVIRONMENT=production`: nothing in the configuration may be meant for development."""
+"""The checks for `CARE_ENVIRONMENT=production`: it refuses settings that are meant for development."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Deletes the stored responses of requests when they expire, after 24 hours."""
+"""Deletes stored responses of requests after they expire. Responses expire after 24 hours."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from care_service.usecases.ports.idempotency import REQUEST_ID_LIFETIME
 
 _LOG: Final = get_logger("care.purging")
 _BATCH: Final = 1_000
-"""Rows per statement. Few, so that the statement holds no locks for long."""
+"""The maximum number of rows that one statement deletes. Few, so that the statement holds no locks for long."""
 _PAUSE: Final = 60.0
 """Seconds between two rounds."""
 
 
 async def purge_expired_responses(responses: StoredResponses, clock: Clock, metrics: Metrics) -> None:
-    """Purges every minute. Runs until cancelled. Any number of replicas may run it."""
+    """Deletes expired responses every minute. Runs until cancelled. Any number of replicas may run it."""
 
     async def purge() -> None:
         purged = _BATCH

@@ -1,7 +1,8 @@
-"""The reconciler: starts workflows that must run according to the database, but do not.
+"""The reconciler: finds workflows that must run according to the database, but do not. Writes outbox rows for them.
 
 A workflow may have been terminated by hand, or the database or Temporal may have been restored from an older backup.
-The reconciler compares only whether a workflow runs. The workflow itself asks the service for its next step.
+The reconciler checks only whether a workflow runs. The relay then starts the workflow with the step that is next
+according to the database.
 """
 
 from __future__ import annotations
@@ -19,25 +20,25 @@ from care_service.storage.expected_workflows import WORKFLOWS, ExpectedWorkflow,
 
 _LOG: Final = get_logger("care.reconciling")
 _PAGE: Final = 100
-"""Workflows per visibility query of Temporal, so that the query stays short."""
+"""How many workflows one visibility query of Temporal names. Few, so that the query stays short."""
 
 
 class RunningWorkflows(Protocol):
-    """Tells which workflows run."""
+    """Finds out which workflows run."""
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
-        """Returns the ids of running workflows. Raises RPCError if Temporal can't tell."""
+        """Returns the ids of those workflows that run. Raises RPCError if the query of Temporal fails."""
         ...
 
 
 class TemporalWorkflows:
-    """Asks Temporal's visibility store."""
+    """Queries Temporal's visibility store."""
 
     def __init__(self, client: Client) -> None:
         self._client = client
 
     async def running(self, workflow_ids: Sequence[str]) -> Collection[str]:
-        """See RunningWorkflows. Ids contain no quotation marks: see `care_client.workflow_names`."""
+        """See RunningWorkflows. Ids of workflows contain no quotation marks: see `care_client.workflow_names`."""
         if any('"' in each for each in workflow_ids):
             raise AssertionError("a workflow id contains a quotation mark; it would break the query")
         listed = ", ".join(f'"{each}"' for each in workflow_ids)
@@ -59,7 +60,10 @@ async def missing_workflows(
 
 
 async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics, pause: timedelta) -> None:
-    """Starts missing workflows, with a `pause` before each round. Runs until cancelled. One replica works at a time."""
+    """Writes outbox rows for missing workflows, with a `pause` before each round. Runs until cancelled.
+
+    Every replica may run it, but only one works at a time.
+    """
     while True:
         await asyncio.sleep(pause.total_seconds())
         try:
@@ -72,7 +76,7 @@ async def reconcile(wanted: ExpectedWorkflows, running: RunningWorkflows, metric
 
 async def _round(wanted: ExpectedWorkflows, running: RunningWorkflows, metrics: Metrics) -> None:
     async for lost in missing_workflows(wanted, running):
-        # Visibility lags behind. A wake does no harm to a workflow that runs after all.
+        # The visibility store lags behind, so some of these workflows may run after all. A wake does them no harm.
         await wanted.wake(lost)
         metrics.reconciled.labels(lost[0].workflow).inc(len(lost))
         _LOG.warning("missing workflows woken", workflow=lost[0].workflow, number=len(lost))

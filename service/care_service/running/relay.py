@@ -37,14 +37,14 @@ _PAUSE: Final = timedelta(seconds=1)
 _PAUSE_MAX: Final = timedelta(seconds=30)
 
 _PARK_AFTER: Final = 5
-"""How many refusals park a row. Not fewer, because a restart or an upgrade of Temporal resolves some refusals."""
+"""How many refusals of a row park the row. Not fewer: a restart or an upgrade of Temporal resolves some refusals."""
 _REFUSALS: Final = frozenset(
     {RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.FAILED_PRECONDITION, RPCStatusCode.OUT_OF_RANGE}
 )
-"""Errors that concern one row, and can park it. Others concern all rows: no namespace, no permission, overload."""
+"""Errors that concern one row, and can park it. Other errors concern all rows, such as a missing namespace."""
 _UNREACHABLE: Final = frozenset({RPCStatusCode.UNAVAILABLE, RPCStatusCode.DEADLINE_EXCEEDED, RPCStatusCode.CANCELLED})
 _RESPONSES: Final = frozenset(status.name for status in RPCStatusCode if status not in _UNREACHABLE)
-"""The statuses that come from Temporal itself, and so show that it is reachable."""
+"""The statuses that come from Temporal itself, so they show that Temporal is reachable."""
 _CHECK_AFTER: Final = 10.0
 """Seconds without a response from Temporal after which its health is checked."""
 
@@ -53,14 +53,14 @@ class Waker(Protocol):
     """Wakes one workflow."""
 
     async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
-        """Signals the workflow if it runs; starts it otherwise, with `plan` or, by default, with its stored plan.
+        """Signals the workflow if it runs. Otherwise starts it, with `plan` or the plan from the database.
 
         Raises RPCError if Temporal is unreachable or refuses.
         """
         ...
 
     async def check(self) -> None:
-        """Checks that Temporal is reachable. Raises RPCError or another exception if not."""
+        """Checks that Temporal is reachable. Raises RPCError or another exception if it is not."""
         ...
 
 
@@ -110,9 +110,9 @@ class Relay:
         self._hint = asyncio.Event()
         self._reachable = True
         self._refuses = False
-        """Whether Temporal is reachable but wakes no workflow: no namespace, no permission.
+        """Whether Temporal is reachable but refuses to wake any workflow: no namespace, no permission.
 
-        A successful health check doesn't clear this, because it checks neither.
+        A successful health check doesn't clear this, because the check covers neither.
         """
         self._refusals: Counter[tuple[str, int]] = Counter()
         """How many refusals this relay has seen, by row. Attempts while Temporal was unreachable don't count."""
@@ -120,13 +120,16 @@ class Relay:
         """When Temporal last responded, or was last found unreachable."""
         self._end = asyncio.Event()
         self._early: dict[_Workflow, asyncio.Task[Wake | _Failure]] = {}
-        """Starts made before their rows were claimed. Each is kept until a poll claims its row or finds no rows."""
+        """Starts that were made before their rows were claimed.
+
+        A start is kept until this relay claims its row, or finds that another relay must have claimed the row.
+        """
 
     def hint(self, new: Sequence[NewWorkflow] = ()) -> None:
-        """Requests a poll now. The service's calls use it after each commit that wrote to the outbox.
+        """Requests a poll now. The service calls this method after each commit of a decision that wakes workflows.
 
-        While workflows can be woken, starts those of `new` at once, up to `_BATCH`. Their rows are claimed later. If
-        the start succeeded, they are then only deleted.
+        While workflows can be woken, starts the workflows `new` at once, at most `_BATCH` at a time. Their rows are
+        claimed later. If the start of a workflow succeeded, its row is then only deleted.
         """
         if self._reachable:
             for wake, plan in new[: _BATCH - len(self._early)]:
@@ -134,12 +137,12 @@ class Relay:
         self._hint.set()
 
     def end(self) -> None:
-        """Makes `run` return after the present batch. Other rows wait for another relay."""
+        """Makes `run` return after the current batch. Other rows wait for another relay."""
         self._end.set()
         self._hint.set()
 
     async def run(self) -> None:
-        """Runs until `end`. Rows that were claimed but not finished are claimed again when their claim has ended."""
+        """Runs until `end`. A row that was claimed but not finished can be claimed again when its claim ends."""
         while not self._end.is_set():
             self._hint.clear()
             try:
@@ -158,7 +161,7 @@ class Relay:
         limit = _BATCH if self._reachable else 1
         wakes = await self._outbox.claim(limit, _CLAIM_DURATION)
         if len(wakes) < limit:
-            # No other row is due, so another relay has claimed the rows of these.
+            # No other row is due, so another relay has claimed the rows of the other early starts.
             for workflow in early.difference(map(_workflow_of, wakes)):
                 self._early.pop(workflow, None)
         if not wakes:
@@ -179,7 +182,7 @@ class Relay:
         return bool(done)
 
     async def _finish(self, wake: Wake) -> Wake | _Failure:
-        """Wakes the workflow of a claimed row, unless it was started already for this row."""
+        """Wakes the workflow of a claimed row, unless the workflow was already started early."""
         early = self._early.pop(_workflow_of(wake), None) if wake.is_new_workflow else None
         if early is not None and isinstance(await early, Wake):
             return wake
@@ -193,7 +196,7 @@ class Relay:
         except RPCError as error:
             return _Failure(wake, error.status.name, error.status in _REFUSALS)
         except Exception as error:  # noqa: BLE001 - any failure keeps the row, and must not end the relay
-            # These types mean a value that can't be sent. Other types come from the connection.
+            # TypeError and ValueError mean a value that can't be sent. Other types come from the connection.
             return _Failure(wake, type(error).__name__, isinstance(error, TypeError | ValueError))
         finally:
             contexts.detach(attached)
@@ -235,7 +238,7 @@ class Relay:
             await self._outbox.release(wakes, min(_PAUSE * 2 ** (attempts - 1), _PAUSE_MAX))
 
     async def _check(self) -> None:
-        """Checks Temporal's health if no row has shown it recently."""
+        """Checks Temporal's health, unless a recent wake or check has shown it."""
         if monotonic() - self._heard < _CHECK_AFTER:
             return
         try:

@@ -24,7 +24,7 @@ async def _serve() -> None:
 
 
 async def _wait_for_parent_exit() -> None:
-    """Returns when standard input is closed: by the parent, or by the kernel if the parent was killed."""
+    """Returns when standard input is closed. That happens when the parent exits, even if the parent is killed."""
     reader = asyncio.StreamReader()
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     await reader.read()

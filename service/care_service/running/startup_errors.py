@@ -19,7 +19,7 @@ from care_service.storage.schema_version import NewerDatabaseError
 
 @contextmanager
 def explain_errors(settings: ServiceSettings) -> Iterator[None]:
-    """Converts errors of the environment to ConfigurationError, which names the variable to change."""
+    """Converts errors of the service's environment to ConfigurationError, which names the variable to change."""
     try:
         with explain_address_errors():
             yield
@@ -43,6 +43,6 @@ def _place(url: str) -> str:
 
 
 def _first_line(error: Exception) -> str:
-    """Returns the first line of the driver's message. It names the role or database, never the password."""
+    """Returns the first line of the driver's message. The line names the role or database, never the password."""
     cause = getattr(error, "orig", None) or error
     return str(cause.__cause__ or cause).splitlines()[0]

@@ -4,8 +4,8 @@ The supervisor prepares the database, starts the processes, restarts those that 
 Each process serves calls and relays the outbox. The kernel distributes connections to them (SO_REUSEPORT). They are
 separate programs rather than forks, because gRPC's threads do not survive a fork.
 
-The supervisor stays small: it imports nothing of the service but its configuration. Even the database is prepared by a
-program of its own.
+The supervisor stays small. Of the service, it imports only the configuration, the address checks and the metrics
+endpoint. A separate program prepares the database.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from care_service.running.metrics_endpoint import endpoint
 
 _LOG: Final = logs.get_logger("care.processes")
 _FIRST_PAUSE: Final = 0.5
-"""Seconds before a process that exited is restarted. Doubles with each further exit."""
+"""Seconds before a process that exited is restarted. The pause doubles with each further exit."""
 _LONGEST_PAUSE: Final = 30.0
 _STEADY: Final = 60.0
 """After a process has run for this many seconds, the pause is the first one again."""
@@ -55,7 +55,7 @@ class _Slot:
         self._ending = asyncio.Event()
 
     async def run(self) -> None:
-        """Keeps a process running until `end`. Raises ConfigurationError if it rejects its configuration."""
+        """Keeps a process running until `end`. Raises ConfigurationError if the process rejects its configuration."""
         pause = _FIRST_PAUSE
         while not self._ending.is_set():
             began = monotonic()
@@ -77,7 +77,7 @@ class _Slot:
         try:
             return await process.wait()
         finally:
-            # Keeps its counters, because Prometheus would take a falling counter for a restart. Removes its gauges.
+            # Removes the gauges of the process. The counters stay: Prometheus would treat a falling one as a restart.
             mark_process_dead(process.pid, str(self._metrics))  # type: ignore[no-untyped-call]  # it has no types
 
     async def end(self, running: asyncio.Task[None], within: timedelta) -> None:
@@ -125,8 +125,8 @@ async def _prepare() -> None:
 async def _start(program: str, variables: Mapping[str, str]) -> Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", f"care_service.running.{program}"),
-        stdin=PIPE,  # nothing is written to it: the process exits when it is closed
-        env=dict(variables),  # uvloop accepts nothing else
+        stdin=PIPE,  # nothing is written to it; a serving process exits when it is closed
+        env=dict(variables),  # uvloop accepts no other mapping
         start_new_session=True,  # Ctrl-C must reach only the supervisor: a second signal would not be graceful
     )
 
@@ -145,7 +145,7 @@ async def _run(slots: list[_Slot], drain_time: timedelta) -> None:
 
 @contextmanager
 def _hold_address(address: Address) -> Iterator[Address]:
-    """Reserves the address for the processes. Yields it with the actual port. Raises OSError if it is in use.
+    """Reserves the address for the processes. Yields the address with the actual port. Raises OSError if it is in use.
 
     The socket does not listen, so the kernel gives it no connections.
     """

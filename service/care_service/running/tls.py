@@ -1,4 +1,4 @@
-"""TLS and mutual TLS for the gRPC server. The PEM files can be replaced while it runs."""
+"""TLS and mutual TLS for the gRPC server. The PEM files can be replaced while the server runs."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ Stamp = tuple[tuple[int, int, int], ...]
 
 
 def server_credentials(files: TlsFiles) -> grpc.ServerCredentials:
-    """Returns the server's credentials. Before each handshake, gRPC reads the files again if they have changed.
+    """Returns the server's credentials. Before each handshake, the files are read again if they have changed.
 
     Raises ConfigurationError if the files are not valid now. If they become invalid later, a warning is logged, and the
-    last valid ones stay in use.
+    last valid certificate and key stay in use.
     """
     watcher = _FileWatcher(files)
-    # The stubs do not know that None means "no change".
+    # The type stubs of gRPC do not allow None, which means "no change".
     read_if_changed = cast("Callable[[], grpc.ServerCertificateConfiguration]", watcher.read_if_changed)
     required = files.client_ca is not None
     return grpc.dynamic_ssl_server_credentials(watcher.first, read_if_changed, require_client_authentication=required)
@@ -55,7 +55,7 @@ class _FileWatcher:
                 return None
             self._seen = stamp
             try:
-                # Certificate and key are seldom replaced at the same instant. They don't match until both are replaced.
+                # Certificate and key are rarely replaced at the same instant. In between, they don't match.
                 return _read(self._files)
             except ConfigurationError as error:
                 _LOG.warning("tls files can't be used; keeping the last valid ones", reason=str(error))
@@ -77,7 +77,8 @@ def _stamp(files: TlsFiles) -> Stamp:
 def _read(files: TlsFiles) -> grpc.ServerCertificateConfiguration:
     """Reads and checks the files. Raises ConfigurationError if they are not valid.
 
-    gRPC does not check them: with invalid files, each handshake would fail, and nothing would say why.
+    gRPC does not check the files. Without this check, each handshake with invalid files would fail, and no log line
+    would say why.
     """
     chain, key = _content("CERTIFICATE", files.certificate), _content("KEY", files.key)
     certificates = _certificates("CERTIFICATE", files.certificate, chain)

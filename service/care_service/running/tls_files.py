@@ -15,4 +15,4 @@ class TlsFiles:
     key: Path
     """The private key, not encrypted."""
     client_ca: Path | None
-    """The certificate authorities of clients. If set, only clients with their certificates can connect (mutual TLS)."""
+    """The CAs of client certificates. If set, only clients with a certificate of these CAs can connect (mutual TLS)."""

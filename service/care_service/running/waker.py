@@ -30,7 +30,7 @@ from care_service.storage.outbox import Wake
 _LOG: Final = get_logger("care.relay")
 _TIMEOUT: Final = timedelta(seconds=10)
 _ATTRIBUTES_RETRY: Final = 60.0
-"""Seconds until search attributes are used again. A worker registers them at its start."""
+"""Seconds until search attributes are used again after Temporal refused them. A worker registers them at its start."""
 
 _ORGANIZATION: Final = SearchAttributeKey.for_keyword(workflow_names.ORGANIZATION_ATTRIBUTE)
 _LOCATION: Final = SearchAttributeKey.for_keyword(workflow_names.LOCATION_ATTRIBUTE)
@@ -42,25 +42,25 @@ Plan: TypeAlias = RecoveryPlan | DeliveryPlan | DeadlinePlan
 
 
 class NewWorkflow(NamedTuple):
-    """A workflow to start without waiting for its row."""
+    """A workflow to start before its outbox row is claimed."""
 
     wake: Wake
     plan: Plan | None = None
-    """Its first plan, if it is known without reading the database."""
+    """The workflow's first plan; None if the plan must be read from the database."""
 
 
 class Plans(Protocol):
-    """Knows the next step of a workflow."""
+    """Knows the plans of workflows."""
 
     async def plan(self, wake: Wake) -> Plan | None:
-        """Returns the present plan of the row's workflow; None if it is not known. Then the workflow asks for it."""
+        """Returns the current plan of the row's workflow; None if it is unknown. The workflow then asks for it."""
         ...
 
 
 class TemporalWaker:
     """Pokes running workflows and starts the others. A started workflow gets its first plan.
 
-    Does not use signal-with-start: a signal at the start would make the workflow ask although it has a plan.
+    Does not use signal-with-start. The signal would make the new workflow ask for a plan although it already has one.
     """
 
     def __init__(self, client: Client, task_queue: str, plans: Plans) -> None:
@@ -68,7 +68,7 @@ class TemporalWaker:
         self._task_queue = task_queue
         self._plans = plans
         self._without_until = -inf
-        """Until when search attributes are left out, by the monotonic clock."""
+        """The time until which search attributes are left out, by the monotonic clock."""
 
     async def wake(self, wake: Wake, plan: Plan | None = None) -> None:
         """See Waker. Omits the search attributes for a while if they are not registered."""
@@ -77,8 +77,8 @@ class TemporalWaker:
         try:
             await self._begin(wake, plan)
         except WorkflowAlreadyStartedError:
-            # It was started in between. Or it is the sleeping workflow of another ticket, which had the same number
-            # before the database was restored from a copy.
+            # The workflow was started in the meantime. Or a workflow with the same id still waits, of a ticket that had
+            # the same number before the database was restored from a backup.
             if not await self._poke(wake):
                 await self._begin(wake)
 
@@ -99,7 +99,7 @@ class TemporalWaker:
         await self._client.service_client.check_health(timeout=_TIMEOUT)
 
     async def _poke(self, wake: Wake) -> bool:
-        """Pokes the workflow. Returns whether it is running. The workflow of a CLOSED ticket gets its last plan."""
+        """Pokes the workflow. Returns whether it is running. For a CLOSED ticket, the poke contains the last plan."""
         _, workflow_id, _ = _start_of(wake)
         signal, arguments = workflow_names.POKE, list[object]()
         if wake.is_closed_ticket and (plan := await self._plans.plan(wake)):
@@ -108,7 +108,7 @@ class TemporalWaker:
         try:
             await handle.signal(signal, args=arguments, rpc_timeout=_TIMEOUT)
         except RPCError as error:
-            # NOT_FOUND can also mean that the namespace does not exist. Then `_start` fails with it, too.
+            # NOT_FOUND can also mean that the namespace does not exist. Then `_start` fails with NOT_FOUND, too.
             if error.status is not RPCStatusCode.NOT_FOUND:
                 raise
             return False
@@ -140,14 +140,17 @@ class TemporalWaker:
 
 
 class UnknownWorkflowError(ValueError):
-    """A row names a workflow that this release does not know, because a newer release wrote it."""
+    """A row names a workflow that this release does not know, because a newer release wrote the row."""
 
 
 _Start: TypeAlias = ContactRecoveryInput | MessageDeliveryInput | TicketWorkflowInput
 
 
 def _start_of(wake: Wake) -> tuple[_Start, str, str]:
-    """Returns the input, the id and the summary of a row's workflow. Raises UnknownWorkflowError."""
+    """Returns the input, the id and the summary of a row's workflow.
+
+    Raises UnknownWorkflowError if this release does not know the workflow.
+    """
     place, resource = (wake.organization, wake.ticket_number), wake.resource_id
     ticket = workflow_names.ticket_value(*place)
     match wake.workflow, resource:
@@ -166,7 +169,10 @@ def _start_of(wake: Wake) -> tuple[_Start, str, str]:
 
 
 def _pairs(wake: Wake) -> list[SearchAttributePair[str] | SearchAttributePair[datetime]]:
-    """Returns the search attributes that are known at the start. Temporal bills those that the workflow sets later."""
+    """Returns the search attributes that are known when a workflow starts.
+
+    Temporal Cloud bills attributes that the workflow sets later, and not those in the start.
+    """
     pairs: list[SearchAttributePair[str] | SearchAttributePair[datetime]] = [
         SearchAttributePair(_ORGANIZATION, wake.organization),
         SearchAttributePair(_TICKET, workflow_names.ticket_value(wake.organization, wake.ticket_number)),

@@ -1,4 +1,7 @@
-"""The background tasks that use Temporal: the relay and the reconciler. Only this imports Temporal's SDK."""
+"""The background tasks that use Temporal: the relay and the reconciler.
+
+The service imports this module late, because only this module and the modules that it imports need Temporal's SDK.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,7 @@ from care_service.storage.tickets import PostgresTickets
 
 @dataclass(frozen=True, slots=True)
 class WorkflowTasks:
-    """The tasks, which do not run yet."""
+    """The tasks. The caller runs them."""
 
     relay: Relay
     reconcile: Callable[[], Awaitable[None]]
@@ -38,12 +41,12 @@ class WorkflowTasks:
 async def workflow_tasks(
     settings: ServiceSettings, database: Database, metrics: Metrics, parts: Parts, temporal: Client | None
 ) -> WorkflowTasks:
-    """Returns the tasks. Without `temporal`, they use the Temporal of the variables `TEMPORAL_*`.
+    """Returns the tasks. Without `temporal`, they use a client made from the variables `TEMPORAL_*`.
 
     Raises ConfigurationError if these variables can't be used.
     """
     client = temporal or await _connect()
-    # What the relay commits needs no hint: it is about to wake the workflow.
+    # Commits through this store give no hint. Only the relay uses the store, and it is about to wake the workflow.
     store = PostgresTickets(database, metrics.count_transitions)
     plans = StoredPlans(store, parts.links, parts.timing, parts.clock)
     relay = Relay(Outbox(database), TemporalWaker(client, settings.task_queue, plans), metrics)
@@ -57,7 +60,7 @@ async def workflow_tasks(
 
 
 async def _connect() -> Client:
-    """Returns a client that continues the trace of its caller in the workflows that it starts.
+    """Returns a client. Each workflow that the client starts or signals continues the current trace.
 
     The client connects lazily, so the service starts and serves while Temporal is unreachable.
     """

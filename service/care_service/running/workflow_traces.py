@@ -1,7 +1,8 @@
 """Traces of the workflows that the service starts and signals: a span for each, and a header that continues the trace.
 
-The worker reads the header by `TracingInterceptor` of `temporalio.contrib.opentelemetry`. The service does not use that
-package: it imports Temporal's worker and OpenTelemetry's SDK, which take 7 MB and a twentieth of the time to start.
+The worker reads the header with `TracingInterceptor` of `temporalio.contrib.opentelemetry`. The service does not use
+that package, because the package imports Temporal's worker and OpenTelemetry's SDK. They take 7 MB and a twentieth of
+the time to start.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ from temporalio.converter import PayloadConverter
 from care_client import trace_context
 
 _HEADER: Final = "_tracer-data"
-"""Its value is a JSON object with the HTTP headers of the W3C Trace Context."""
+"""The header's value is a JSON object with the HTTP headers of the W3C Trace Context."""
 
 
 class WorkflowTraces(Interceptor):
-    """Add it to the interceptors of a client."""
+    """Adds the spans and the headers. Pass an instance to `Client.connect` in `interceptors`."""
 
     def intercept_client(self, next: OutboundInterceptor) -> OutboundInterceptor:  # noqa: A002 - the base class's name
         """See Interceptor."""
@@ -40,7 +41,10 @@ class _Outbound(OutboundInterceptor):
 
 @contextmanager
 def _span(name: str, request: StartWorkflowInput | SignalWorkflowInput) -> Iterator[None]:
-    """Makes a span current, and adds the header of its trace to the request. The span's names are those of the SDK."""
+    """Runs the block in a new span, and adds a header to the request that continues the trace.
+
+    The span and its attribute have the same names as those of `TracingInterceptor`.
+    """
     attributes = {"temporalWorkflowID": request.id}
     with get_tracer(__name__).start_as_current_span(name, kind=SpanKind.CLIENT, attributes=attributes):
         if traceparent := trace_context.current():

@@ -1,4 +1,4 @@
-"""The commit of a decision: one statement that compares the revision, updates the ticket, and inserts the rest."""
+"""The commit of a decision: one statement that compares the revision, writes the ticket, and writes all other rows."""
 
 from __future__ import annotations
 
@@ -22,12 +22,15 @@ _TRANSACTION = """greatest(pg_current_xact_id(), (
     SELECT a.transaction FROM activities a
     WHERE a.organization = ticket.organization AND a.ticket_number = ticket.number ORDER BY a.number DESC LIMIT 1
   ))"""
-"""The transaction id that places an activity in the change feed. The id of a ticket's next activity is never lower.
-A transaction that waited for the ticket's lock may have a lower id than the one that held the lock. The higher id is
-correct for the feed, too: as soon as that transaction is visible, this one is."""
+"""The transaction id that places an activity in the change feed. A ticket's next activity never has a lower id.
+
+A transaction that waited for the ticket's lock may have a lower id than the transaction that held the lock. The later
+activity gets the higher id, too. Readers of the feed miss nothing: they stop before the oldest transaction that still
+runs. So they read rows with the higher id only after both transactions have ended."""
 _POSITION = (("transaction", _TRANSACTION),)
 _REPORT_DELAY = "30 seconds"
-"""The delay of a wake that a report causes. An attempt at a review site reports and calls again in less time."""
+"""The delay of a wake that a report causes. The workflow normally asks for its next step sooner, and that call deletes
+the wake."""
 _TICKET_IMMUTABLE = frozenset(
     {"organization", "number", "location", "review_id", "reporter", "create_time", "follow_up_of", "follow_up"}
 )
@@ -55,9 +58,9 @@ def update_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
     if decision.activity is not None and decision.activity.type is ActivityType.UPDATED:
         search_terms.add_update(statement)
     if decision.review_attempt is not None:
-        # The review is compared as well, because the recoveries of its other tickets write to the same site. The
-        # ticket's row comes first, because all commits lock rows in this order. If only this comparison fails, the
-        # ticket gets a new revision and no other change. Callers can't see that.
+        # The number of the review's last attempt is compared as well, because recoveries of other tickets can write a
+        # reply to the same review. The ticket's row comes first, because all commits lock rows in this order. If only
+        # the second comparison fails, the ticket gets a new revision and no other change. Callers can't see revisions.
         source, attempt = "attempt", statement.parameter(decision.review_attempt, "BIGINT")
         statement.add(
             "attempt",
@@ -106,8 +109,8 @@ def insert_statement(scheduled: ScheduledDecision, record: IdempotencyRecord | N
     decision = scheduled.decision
     statement, ticket, source = Statement(_PURPOSE), decision.ticket, None
     if decision.followed_ticket is not None:
-        # The comparison of the revision makes sure that a ticket gets at most one follow-up. The CLOSED ticket changes
-        # in no other way.
+        # The comparison of the revision makes sure that a ticket gets at most one follow-up. Only these two columns of
+        # the CLOSED ticket change.
         source, before = "followed", decision.followed_ticket
         statement.add(
             source,
@@ -169,7 +172,7 @@ def _add_rows(statement: Statement, decision: Decision, record: IdempotencyRecor
 
 
 def _add_wakes(statement: Statement, decision: Decision) -> None:
-    """Adds the CTEs that write the outbox."""
+    """Adds a CTE for each outbox row of the commit."""
     ticket = decision.ticket
     for index, (workflow, resource, is_new) in enumerate(woken_workflows(decision)):
         report_time, claim_time = "NULL::TIMESTAMPTZ", "now()"
@@ -189,7 +192,7 @@ def _add_wakes(statement: Statement, decision: Decision) -> None:
 
 
 def add_record(statement: Statement, record: IdempotencyRecord, source: str) -> None:
-    """Adds the CTE that stores a response, if the CTE `source` wrote anything."""
+    """Adds the CTE that stores a response if the CTE `source` returned a row."""
     values = (
         statement.parameter(record.key.organization, "TEXT"),
         statement.parameter(record.key.caller, "TEXT"),

@@ -1,7 +1,7 @@
 """Compiles SQLAlchemy's statements to SQL text and parameters for asyncpg.
 
-SQLAlchemy's own engine would cost several times as much per statement as asyncpg, and its package for asyncio imports
-the ORM, which Care does not use.
+Running a statement through SQLAlchemy's engine takes several times as long as through asyncpg. SQLAlchemy's package for
+asyncio also imports the ORM, which Care does not use.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Compiled:
 
 
 def compile_statement(statement: Select[Any]) -> Compiled:
-    """Compiles a statement. This takes about as long as running a small statement."""
-    # SQLAlchemy compiles an IN list to one placeholder. This expands it to one placeholder for each value.
+    """Compiles a statement. This can take longer than running it, so `ticket_plans` caches compiled statements."""
+    # SQLAlchemy compiles an IN list to one placeholder. This call expands the list to one placeholder per value.
     expanded = statement.compile(dialect=DIALECT).construct_expanded_state()
     return Compiled(expanded.statement, tuple(expanded.positional_parameters))

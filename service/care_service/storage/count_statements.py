@@ -12,7 +12,10 @@ from care_service.storage.ticket_lists import keys_statement, ticket_predicate
 
 
 def counted_statements(organization: str | None, condition: Condition) -> list[Select[Any]]:
-    """Returns statements for all tickets to count, to estimate their number; an empty list without a filter."""
+    """Returns statements that find the tickets to count. PostgreSQL's estimates for these statements give their number.
+
+    Returns an empty list if every ticket matches the filter.
+    """
     predicate = ticket_predicate(condition, organization)
     if predicate == Conjunction():
         return []
@@ -20,17 +23,17 @@ def counted_statements(organization: str | None, condition: Condition) -> list[S
 
 
 def count_statement(organization: str | None, condition: Condition, *, gather: bool) -> Select[Any]:
-    """Returns the statement for the stages that occur, each with its number of tickets.
+    """Returns the statement that counts tickets by stage. Stages without tickets are left out.
 
-    It reads every ticket once, which is best if many tickets match the filter. With `gather`, it finds each part of an
-    OR by the index for that part, which is best if few match.
+    Without `gather`, the statement reads every ticket once, which is best if many tickets match the filter. With
+    `gather`, it finds each part of an OR through an index of its own, which is best if few tickets match.
     """
     found = _found(organization, condition, gather=gather).subquery("found")
     return select(found.c.stage, func.count()).group_by(found.c.stage)
 
 
 def total_statement(organization: str | None, condition: Condition, limit: int, *, gather: bool) -> Select[Any]:
-    """Returns the statement for the number of tickets. It stops at `limit`. For `gather`, see `count_statement`."""
+    """Returns the statement that counts tickets up to `limit`. `gather` is as in `count_statement`."""
     found = _found(organization, condition, gather=gather).limit(limit).subquery("found")
     return select(func.count()).select_from(found)
 

@@ -1,4 +1,4 @@
-"""The database connections. This module turns errors of an unreachable or slow database into refusals."""
+"""The database connections. Converts the errors of an unreachable or slow database to refusals."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ if TYPE_CHECKING:
 
 _RETRY_AFTER: Final = timedelta(seconds=1)
 _WAIT: Final = 5.0
-"""Seconds that a call waits for a connection."""
+"""The longest time in seconds that a call waits for a connection."""
 _DIALECT: Final = "postgresql+asyncpg://"
 JOINS: Final = ("enable_hashjoin", "enable_mergejoin")
-"""The planner's settings for joins that read whole tables."""
+"""The planner's settings for the kinds of joins that read whole tables."""
 PLANNER_SETTINGS: Final = {
     # Each statement is planned for its values, because a good plan for some values is a bad one for others.
     "plan_cache_mode": "force_custom_plan",
-    # A page reads too little to gain from parallel plans, and they make scans of whole tables look cheap.
+    # A page reads too little to gain from a parallel plan, and parallel plans make scans of whole tables look cheap.
     "max_parallel_workers_per_gather": "0",
     # Tables are joined row by row.
     **dict.fromkeys(JOINS, "off"),
@@ -40,7 +40,7 @@ _UNAVAILABLE: Final = (
 
 
 def driver_url(url: str) -> URL:
-    """Returns a `postgresql://` URL for SQLAlchemy's asyncpg dialect."""
+    """Converts a `postgresql://` URL to a URL for SQLAlchemy's asyncpg dialect."""
     from sqlalchemy.engine import make_url  # noqa: PLC0415 - only for migrations
 
     return make_url(url).set(drivername="postgresql+asyncpg")
@@ -58,12 +58,13 @@ class Database:
     def __init__(
         self, url: str, *, calls: int = 10, reads: int = 10, statement_timeout: timedelta = timedelta(seconds=10)
     ) -> None:
-        """`calls` and `reads` are the maximum numbers of connections. Half of those for reads are for searches.
+        """`calls` and `reads` are the maximum numbers of connections for commands and for reads.
 
-        `url` is a `postgresql://` URL as libpq has it (PostgreSQL's documentation, "Connection URIs").
+        Half of the connections for reads are for searches. There is always one for searches and one for other reads.
+        `url` is a `postgresql://` URL in libpq's format (PostgreSQL's documentation, "Connection URIs").
         """
         settings = {
-            # Long transactions would delay the readers of the change feed. No statement here takes long.
+            # Without these two limits, a long transaction could delay the readers of the change feed.
             "statement_timeout": str(int(statement_timeout.total_seconds() * 1000)),
             "idle_in_transaction_session_timeout": "10000",
             "jit": "off",
@@ -79,8 +80,8 @@ class Database:
 
     @cached_property
     def engine(self) -> AsyncEngine:
-        """For migrations. Each of its connections is opened for one use."""
-        # A large import, which only migrations need.
+        """SQLAlchemy's engine, for migrations. It opens a new connection for each use."""
+        # The import is large, and only migrations need it.
         from sqlalchemy.ext.asyncio import create_async_engine  # noqa: PLC0415
         from sqlalchemy.pool import NullPool  # noqa: PLC0415
 
@@ -101,21 +102,22 @@ class Database:
     def driver(self) -> Lease:
         """Leases a connection for a command, outside any transaction.
 
-        Raises Refusal DATABASE_UNAVAILABLE or TIME_LIMIT_EXCEEDED if the database fails.
+        Refuses with DATABASE_UNAVAILABLE if the database is unreachable or no connection becomes free in time, and with
+        TIME_LIMIT_EXCEEDED if a statement takes too long.
         """
         return _RefusingLease(self._calls)
 
     def reads(self) -> Lease:
-        """Leases a connection whose statements are planned by `PLANNER_SETTINGS`.
+        """Leases a connection for a read, whose session has the `PLANNER_SETTINGS`.
 
-        Raises the same refusals as `driver`.
+        Refuses like `driver`.
         """
         return _RefusingLease(self._reads)
 
     def searches(self) -> Lease:
-        """Leases the same as `reads`, for statements that may take seconds: pages and counts by a filter.
+        """Leases a connection like `reads`, for statements that may take seconds: pages and counts with a filter.
 
-        They have their own connections, so that chats and streams do not wait for them.
+        These statements have connections of their own, so that chats and streams do not wait for them.
         """
         return _RefusingLease(self._searches)
 
@@ -126,7 +128,7 @@ class Database:
 
 
 class _RefusingLease(Lease):
-    """A lease that turns the errors of an unreachable or slow database into refusals."""
+    """A lease that converts the errors of an unreachable or slow database to refusals."""
 
     __slots__ = ()
 
@@ -134,7 +136,7 @@ class _RefusingLease(Lease):
         try:
             return await super().__aenter__()
         except (asyncpg.PostgresError, *_UNAVAILABLE) as error:
-            # A PostgresError: the server refused the connection, for example because it has too many.
+            # A PostgresError means that the server refused the connection, for example because its limit is reached.
             raise unavailable() from error
 
     async def __aexit__(

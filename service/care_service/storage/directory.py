@@ -1,4 +1,4 @@
-"""Writes of organizations, locations, agents and reviews on PostgreSQL. Implements `Directory`."""
+"""Writes organizations, locations, agents and reviews to PostgreSQL. Implements `Directory`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _REVIEW_IMMUTABLE: Final = frozenset(
 
 
 class PostgresDirectory:
-    """Uses statements that are safe to repeat. Calls `committed` with each decision on a ticket after its commit."""
+    """Calls `committed` with each decision on a ticket after that decision commits. All writes are safe to repeat."""
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
@@ -120,14 +120,15 @@ class PostgresDirectory:
         place = (review.organization, review.location, review.ingest_time)
         async with self._database.driver() as connection:
             await connection.execute(ADD_LOCATION, *place)
-        # If a ticket was created in the meantime, the call decides again, so that the ticket records the edit.
+        # If a newer edit was stored in the meantime, the call decides again. It also decides again if a ticket was
+        # created, so that the ticket records this edit.
         guard = (
             " WHERE excluded.update_time >= reviews.update_time"
             " AND excluded.ticket_number IS NOT DISTINCT FROM reviews.ticket_number"
         )
         statement = _put_statement(REVIEW, review, set(REVIEW.fields) - _REVIEW_IMMUTABLE, guard, record)
-        # All commits lock the ticket's row before the review's. Only a new review comes before its ticket, because the
-        # ticket refers to it. No other transaction can lock the new review yet.
+        # All commits lock the ticket's row before the review's row. Only a new review is written before its ticket,
+        # because the ticket's statement updates the review. No other transaction can lock the new review yet.
         writes = [update_statement(edit_entry, None)] if edit_entry else []
         writes += [insert_statement(new_ticket, None)] if new_ticket else []
         writes.insert(0 if is_new else len(writes), statement)
@@ -160,7 +161,7 @@ class PostgresDirectory:
 
 
 def _wake_tickets(statement: Statement, revision: SettingsRevision) -> None:
-    """Adds outbox rows for the tickets and the forms whose deadlines the changed settings may move."""
+    """Adds the CTEs that write outbox rows for the tickets and forms whose deadlines or reminders may have changed."""
     changed = {change.field for change in revision.changes}
     for name, moved, workflow, resource, condition in (
         ("ticket_wakes", Moves.DEADLINES, workflow_names.TICKET_WORKFLOW, "NULL::UUID", f"t.{IS_OPEN}"),
@@ -208,11 +209,11 @@ async def _run(connection: asyncpg.Connection[asyncpg.Record], statement: Statem
     try:
         row = await connection.fetchrow(statement.sql(), *statement.parameters)
     except asyncpg.UniqueViolationError as error:
-        # At the same time, another call committed the same request, the same change of settings, the same review, or
-        # another ticket for the review. ON CONFLICT watches the primary key of reviews, but the index over site and
-        # external id may find the other row first.
+        # Another call committed at the same time: the same request, a change of the same settings, the same review, or
+        # another ticket for the review. ON CONFLICT covers only the primary key of reviews, but the unique index on
+        # site and external id may find the conflict first.
         if error.constraint_name in {"pk_requests", "pk_settings_revisions", REVIEW_IDENTITY, OPEN_TICKET_INDEX}:
             raise StaleError from error
         raise
-    if row is None:  # the guard found a newer row
+    if row is None:  # the guard of the statement found a change by another call
         raise StaleError

@@ -14,7 +14,10 @@ from care_service.storage.rules_in_sql import IS_OPEN, MAY_NEED_STEP, NEEDS_DELI
 
 
 def _not_woken(alias: str, number: str, resource: str, workflow: str) -> str:
-    """Excludes rows that the outbox will wake, and rows so new that it may just have woken their workflows."""
+    """Returns the condition that the outbox has no row for the workflow, and that the row `alias` is over a minute old.
+
+    Temporal may not yet list a workflow that was started within the last minute.
+    """
     return f"""{alias}.create_time < now() - interval '1 minute'
       AND NOT EXISTS (
         SELECT 1 FROM outbox o
@@ -83,7 +86,7 @@ class ExpectedWorkflow:
     """A workflow that must be running."""
 
     workflow: str
-    """Its type."""
+    """The workflow type."""
     organization: str
     ticket_number: int
     resource_id: UUID | None
@@ -91,7 +94,7 @@ class ExpectedWorkflow:
 
     @property
     def workflow_id(self) -> str:
-        """Its id in Temporal."""
+        """The workflow's id in Temporal."""
         ticket = (self.organization, self.ticket_number)
         if self.resource_id is None:
             return workflow_names.ticket_workflow_id(*ticket)
@@ -108,9 +111,9 @@ class ExpectedWorkflows:
 
     @asynccontextmanager
     async def exclusive(self) -> AsyncIterator[bool]:
-        """Yields whether this process is the reconciler. If it is, no other process is until the end of the block.
+        """Yields whether this process is the reconciler. If so, no other process can be until the block ends.
 
-        The lock belongs to the session, because a transaction that stays open so long would delay the change feed.
+        The lock belongs to the session. A transaction that held the lock for so long would delay the change feed.
         """
         async with self._database.driver() as connection:
             is_locked = bool(await connection.fetchval(LOCK))
@@ -121,7 +124,7 @@ class ExpectedWorkflows:
                     await connection.execute(UNLOCK)
 
     async def page(self, workflow: str, after: ExpectedWorkflow | None, limit: int) -> Sequence[ExpectedWorkflow]:
-        """Returns the workflows of a type that follow `after` by organization, ticket and id; at most `limit`."""
+        """Returns at most `limit` workflows of a type after `after`, in the order of organization, ticket and id."""
         key = (after.organization, after.ticket_number, after.resource_id or _BEGIN) if after else ("", 0, _BEGIN)
         async with self._database.driver() as connection:
             rows = await connection.fetch(_STATEMENTS[workflow], *key, limit)

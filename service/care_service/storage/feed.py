@@ -1,11 +1,11 @@
 """The change feed on PostgreSQL: the activity log of all tickets, read by many readers, each from its own position.
 
 Rows become visible in the order of commits. Neither a sequence nor a clock has that order. So a position is
-(transaction, sequence), and readers stop before the oldest transaction that still runs: nothing can be added before it
-any more. Transactions are short, and a timeout ends long ones, so readers lag by moments only.
+(transaction, sequence), and readers stop before the oldest transaction that still runs. No row can be added before that
+transaction any more. Transactions are short, and a timeout ends long ones, so readers lag by moments only.
 
 Activities of one ticket come in the order of their numbers. A transaction that waited for a ticket's lock may have a
-lower id than the one that held it. Its activity then gets the higher id: see `commits.py`.
+lower id than the transaction that held the lock. The later activity then gets the higher id, too: see `commits.py`.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _LAST_SEQUENCE: Final = 2**63 - 1
 
 
 class PostgresFeed:
-    """Reads the feed. Holds no state of its readers. Implements `Feed`."""
+    """Reads the feed. Keeps no state about readers. Implements `Feed`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -47,7 +47,10 @@ def name_equals(
     condition: NameEquals,
     negated: bool,
 ) -> ColumnElement[bool]:
-    """Returns the condition that a column names a resource. A list of one organization never matches other names."""
+    """Returns the condition that a column names a resource.
+
+    `own` is the column of the organization. In a list of one organization, names of other organizations never match.
+    """
     if organization is None:
         return negate_if(and_(own == condition.organization, column == condition.id), negated, column)
     if organization != condition.organization:
@@ -56,7 +59,7 @@ def name_equals(
 
 
 def phrase(text: str) -> ColumnElement[Any]:
-    """Returns the text-search query for these words in this order. It depends on no language."""
+    """Returns the text-search query for the words of `text`, in this order. The query depends on no language."""
     return func.phraseto_tsquery(literal("simple").cast(REGCONFIG), text, type_=TSQUERY)
 
 
@@ -71,9 +74,9 @@ def text_matches(
 ) -> ColumnElement[bool]:
     """Returns the condition that the terms match a query.
 
-    The organization is a lexeme, too, so that the index finds only its own rows. Some queries have no lexeme, such as
-    one for an HTML tag. They must match nothing. Joined with the organization's lexeme, PostgreSQL would ignore such a
-    query, so the condition checks the number of lexemes as well.
+    The organization is a lexeme, too, so that the index finds only rows of that organization. Some queries have no
+    lexeme, for example the query for an HTML tag. Such a query must match nothing. But if it is joined with
+    the organization's lexeme, PostgreSQL ignores it. So the condition also checks the number of lexemes.
     """
     lexemes = func.numnode(query, type_=Integer)
     searched = func.tsquery_not(query, type_=TSQUERY) if negated else query

@@ -1,4 +1,4 @@
-"""Finds the link keys that are still needed."""
+"""Finds the keys that links to customers still need."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from typing import Final
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import CHAT_IS_OPEN, IS_FORM, IS_QUEUED, NEEDS_FORM_LINK
 
-# The chat links of CLOSED tickets may lose their key. Those customers write by email, or get another link.
+# The key of a CLOSED ticket's chat link may be removed. The link then stops working. The customer can still write by
+# email, or gets another link.
 KEYS_IN_USE: Final = f"""
     -- Lists the keys of all links that customers or the worker still need.
     -- Forms that accept a contact, or whose link may be in a public reply:

@@ -39,7 +39,8 @@ _SNAPSHOT: Final = ", ".join(
         RECOVERY.select_list("n"),
     )
 )
-"""The columns of a snapshot: ticket, organization, location, review, live recovery, its contact, named recovery."""
+"""The columns of a snapshot: ticket, organization, location, review, live recovery, contact of the live recovery, named
+recovery."""
 _JOINS: Final = """
     JOIN organizations o ON o.id = t.organization
     LEFT JOIN locations l ON l.organization = t.organization AND l.id = t.location
@@ -246,7 +247,7 @@ def _sender_query(address: str, value: str) -> str:
 SENDER_QUERIES: Final = check_complete(
     Channel,
     {
-        # RFC 5321, section 2.4 allows case-sensitive addresses, but in practice no mail server has them.
+        # RFC 5321, section 2.4 allows case-sensitive addresses, but in practice mail servers ignore the case.
         Channel.EMAIL: _sender_query("email", "lower(c.email)"),
         Channel.SMS: _sender_query("phone", "c.phone"),
     },
@@ -254,7 +255,7 @@ SENDER_QUERIES: Final = check_complete(
 
 
 def read_snapshot(row: Sequence[Any], agent: Agent | None = None) -> TicketSnapshot:
-    """Reads the snapshot from a row that begins with its columns. `agent` becomes the snapshot's agent."""
+    """Reads a snapshot from a row that begins with the columns of a snapshot. `agent` becomes the snapshot's agent."""
     at = 0
     ticket = TICKET.read(row, at)
     organization = ORGANIZATION.read(row, at := at + len(TICKET))

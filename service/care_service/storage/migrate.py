@@ -11,7 +11,7 @@ from care_roles.imports import without
 from care_service.storage.database import driver_url
 from care_service.storage.schema_version import SCRIPTS, NewerDatabaseError
 
-# Alembic's template engine colors its errors by pygments where that is installed, which takes another 5 MB.
+# If pygments is installed, Alembic's template engine imports it to color error messages. That takes another 5 MB.
 with without("pygments"):
     from alembic import command
     from alembic.config import Config
@@ -19,7 +19,7 @@ with without("pygments"):
     from alembic.script import ScriptDirectory
 
 LOCK: Final = 5_021_001
-"""The key of the advisory lock. If several replicas start, one migrates under it while the others wait."""
+"""The key of the advisory lock. If several replicas start, one holds the lock and migrates while the others wait."""
 
 
 def _config(connection: Connection) -> Config:
@@ -30,7 +30,7 @@ def _config(connection: Connection) -> Config:
 
 
 def _upgrade(connection: Connection, revision: str) -> None:
-    # The migration of a large table may take long, and so may the wait for the replica that migrates.
+    # The migration of a large table may take long. So may the wait for another replica that migrates.
     connection.execute(text("SET statement_timeout = 0"))
     connection.execute(text("SELECT pg_advisory_lock(:key)"), {"key": LOCK})
     connection.commit()
@@ -47,7 +47,7 @@ def _upgrade(connection: Connection, revision: str) -> None:
 
 def _require_known(connection: Connection) -> None:
     current = set(MigrationContext.configure(connection).get_current_heads())
-    connection.rollback()  # ends the transaction of that query, because Alembic begins its own
+    connection.rollback()  # ends the transaction of the query, because Alembic begins its own transaction
     if unknown := current - set(revisions()):
         raise NewerDatabaseError(
             f"a newer version of Care migrated this database (to {min(unknown)}): run that version, or a later one"
@@ -57,7 +57,7 @@ def _require_known(connection: Connection) -> None:
 async def upgrade(engine: AsyncEngine, revision: str = "head") -> None:
     """Applies the migrations up to `revision` that the database lacks. Replicas that start together take turns.
 
-    Raises NewerDatabaseError.
+    Raises NewerDatabaseError if a newer version of Care has migrated the database.
     """
     async with engine.connect() as connection:
         await connection.run_sync(_upgrade, revision)
@@ -78,9 +78,9 @@ def revisions() -> list[str]:
 
 
 async def revise(url: str, message: str) -> None:
-    """Migrates the database at `url`. Then writes a migration for the differences between the database and the tables.
+    """Migrates the database at `url`, then writes a new migration.
 
-    `message` describes the migration.
+    The new migration contains the differences between the database and the module `tables`. `message` describes it.
     """
     engine = create_async_engine(driver_url(url))
     await upgrade(engine)

@@ -1,7 +1,7 @@
 """The outbox: each row names a workflow to wake.
 
-A commit writes rows in the transaction of its change. The reconciler writes rows for workflows that it finds missing.
-Relays claim the rows.
+A commit writes rows in the same transaction as its change. The reconciler writes rows for missing workflows. Relays
+claim the rows.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ from uuid import UUID
 from care_service.storage.database import Database
 from care_service.storage.rules_in_sql import IS_OPEN, NEEDS_REVIEW_SITE
 
-# A claim is a short UPDATE that sets when the claim ends. A lock held during the call to Temporal would need a long
-# transaction, which would stall the change feed, and a slow relay would block the others. With SKIP LOCKED, relays
-# don't wait for each other's claims.
+# A claim is a short UPDATE that sets the time when the claim ends. Instead, a relay could hold a lock while it calls
+# Temporal. But that needs a long transaction, which would delay the change feed. With SKIP LOCKED, relays don't wait
+# for each other's claims.
 CLAIM: Final = f"""
     -- Claims outbox rows that are due, the longest due first. Returns the data that wakes their workflows.
     -- $1: how many rows at most; $2: the duration of the claim, during which no other relay gets them
@@ -79,7 +79,7 @@ UNPARK: Final = """
 
 @dataclass(frozen=True, slots=True)
 class Wake:
-    """A workflow to wake: of a claimed row, or of a commit whose row is not claimed yet (`id` is then 0)."""
+    """A workflow to wake, from a claimed row, or from a commit whose row is not claimed yet. Then `id` is 0."""
 
     organization: str
     id: int
@@ -92,7 +92,8 @@ class Wake:
     """How many times the row was claimed, including this time. Unparking resets the number."""
     location: str | None
     is_new_workflow: bool = False
-    """Whether the workflow is probably not running: the commit created its resource, or the reconciler found none."""
+    """Whether the workflow is probably not running: the commit created its resource, or the reconciler
+    found that the workflow does not run."""
     traceparent: str | None = None
     """The trace context of the change, in the `traceparent` format of W3C Trace Context."""
     next_time: datetime | None = None
@@ -156,7 +157,7 @@ class Outbox:
             await connection.execute(PARK, *_keys(wakes), failure)
 
     async def depth(self) -> Depth:
-        """Counts the rows."""
+        """Counts the waiting and the parked rows, and returns the age of the oldest waiting row."""
         async with self._database.driver() as connection:
             row = await connection.fetchrow(DEPTH)
         if row is None:
@@ -164,12 +165,12 @@ class Outbox:
         return Depth(*row)
 
     async def parked(self, organization: str | None, limit: int) -> Sequence[Parked]:
-        """Returns parked rows of one organization, or of all, the longest parked first."""
+        """Returns at most `limit` parked rows of an organization, or of all (None), the longest parked first."""
         async with self._database.driver() as connection:
             return [Parked(*row) for row in await connection.fetch(PARKED, organization, limit)]
 
     async def unpark(self, organization: str | None, ids: Sequence[int] | None) -> int:
-        """Unparks the given rows, or all parked ones. Returns how many it unparked."""
+        """Unparks the rows `ids` of an organization. None means all. Returns how many rows it unparked."""
         async with self._database.driver() as connection:
             return int((await connection.execute(UNPARK, organization, ids)).rpartition(" ")[2])
 

@@ -1,7 +1,9 @@
 """Filter conditions in negation normal form. A condition on a column with few values is a set of values.
 
-If the value of such a column is known, its part of the condition is decided without SQL. In SQL, a comparison with NULL
-is neither true nor false. So the negation of a comparison is written out, and NOT is never applied to it.
+If the value of such a column is known, a condition on the column is decided without SQL.
+
+In SQL, a comparison with NULL is neither true nor false, and neither is its negation with NOT. So negation is pushed
+down to the single conditions, and a negated condition says which result NULL has: see `filter_conditions.negate_if`.
 """
 
 from __future__ import annotations
@@ -33,23 +35,23 @@ class Sql:
 
     sql: ColumnElement[bool]
     needs_terms: bool = False
-    """Whether it uses the table `ticket_terms`."""
+    """Whether the condition uses the table `ticket_terms`."""
     uses_other_table: bool = False
-    """Whether it uses a table other than `tickets`."""
+    """Whether the condition uses a table other than `tickets` and `ticket_terms`."""
     in_order: bool = False
-    """Whether an index returns its tickets in the order of their numbers."""
+    """Whether an index returns the tickets that meet the condition, in the order of their numbers."""
 
 
 @dataclass(frozen=True, slots=True)
 class Conjunction:
-    """All parts must be true. Without parts, it is always true."""
+    """True if all parts are true, so always true without parts."""
 
     parts: tuple[Predicate, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Disjunction:
-    """At least one part must be true. Without parts, it is never true."""
+    """True if at least one part is true, so never true without parts."""
 
     parts: tuple[Predicate, ...] = ()
 
@@ -60,7 +62,7 @@ Leaf: TypeAlias = Callable[[Condition, bool], Predicate]
 
 
 def to_normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -> Predicate:
-    """Pushes negation down to the leaves."""
+    """Returns the predicate for a condition, or for its negation. Only the leaves are negated."""
     match condition:
         case Negation():
             return to_normal_form(condition.part, leaf, negated=not negated)
@@ -74,7 +76,7 @@ def to_normal_form(condition: Condition, leaf: Leaf, *, negated: bool = False) -
 
 
 def join_and(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins predicates with AND. Intersects the sets of values of a column, so that each column occurs only once."""
+    """Joins predicates with AND. All sets of values of one column become their intersection."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
@@ -102,7 +104,7 @@ def _intersect(one: Values, other: Values) -> Values:
 
 
 def join_or(parts: tuple[Predicate, ...]) -> Predicate:
-    """Joins predicates with OR. Unites the sets of values of a column."""
+    """Joins predicates with OR. All sets of values of one column become their union."""
     sets: dict[str, Values] = {}
     rest: list[Predicate] = []
     for part in parts:
@@ -153,7 +155,11 @@ def simplify(predicate: Predicate, known: Mapping[str, str | int]) -> Predicate:
 
 
 def split_alternatives(predicate: Predicate) -> list[Predicate]:
-    """Splits a predicate at an OR that uses another table, because an index can serve each part, but not the whole."""
+    """Splits a predicate into predicates that together match the same tickets.
+
+    Splits at an OR that uses a table other than `tickets`. One index can serve each part of such an OR, but no index
+    serves the whole.
+    """
     match predicate:
         case Disjunction() if _uses_other_table(predicate):
             return list(predicate.parts)
@@ -168,7 +174,7 @@ def split_alternatives(predicate: Predicate) -> list[Predicate]:
 
 
 def is_in_order(predicate: Predicate) -> bool:
-    """Tells whether an index returns exactly the predicate's tickets, in the order of their numbers."""
+    """Returns whether an index returns exactly the tickets that meet the predicate, in the order of their numbers."""
     match predicate:
         case Values():
             return len(predicate.values) == 1
@@ -179,7 +185,7 @@ def is_in_order(predicate: Predicate) -> bool:
 
 
 def needs_terms(predicate: Predicate) -> bool:
-    """Tells whether the predicate uses the table `ticket_terms`."""
+    """Returns whether the predicate uses the table `ticket_terms`."""
     match predicate:
         case Sql():
             return predicate.needs_terms

@@ -1,4 +1,4 @@
-"""Reads single resources, and lists by keyset pages, on PostgreSQL. Implements `Reader`."""
+"""Reads single resources, and lists in keyset pages, from PostgreSQL. Implements `Reader`."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _PLACE: Final = (_M.activity_number, _M.ordinal)
 
 
 class PostgresReader:
-    """Reads with statements that SQLAlchemy Core builds."""
+    """Reads with statements that SQLAlchemy Core builds. Only `ticket` uses a query that is written as SQL."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

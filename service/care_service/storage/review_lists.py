@@ -20,7 +20,7 @@ _TEXTS: Final[dict[str, ColumnElement[Any]]] = {"site": _V.site, "external_id": 
 
 
 def list_statement(query: ReviewQuery) -> Select[Any]:
-    """Returns the statement for a page: the columns of REVIEW."""
+    """Returns the statement for a page of reviews. It selects the columns of REVIEW."""
     organization = query.organization
     predicate = to_normal_form(query.condition, lambda leaf, negated: _leaf(leaf, organization, negated=negated))
     statement = select(*REVIEW.columns).where(to_sql(predicate)).limit(query.limit)

@@ -12,12 +12,12 @@ _ROWS: Final = re.compile(r"rows=([0-9]+)")
 
 
 def explain(statement: Compiled, how: str = "") -> Compiled:
-    """Returns the EXPLAIN of a statement. It plans the statement, and runs it if `how` says ANALYZE."""
+    """Returns the EXPLAIN of a statement. `how` contains the options. With ANALYZE, EXPLAIN also runs the statement."""
     return Compiled(f"EXPLAIN {how} {statement.sql}", statement.parameters)
 
 
 async def estimated_rows(connection: Connection, statement: Compiled) -> int:
-    """Returns the planner's estimate, from its statistics. This takes about as long as planning the statement."""
+    """Returns how many rows the planner expects. This takes about as long as planning the statement."""
     plan = (await explain(statement).fetch(connection))[0][0]
     found = _ROWS.search(plan)
     if found is None:

@@ -1,4 +1,7 @@
-"""Converts entities to rows and back. The fields of an entity are the columns of its table, in the same order."""
+"""Converts entities to rows and back.
+
+The fields of an entity are columns of its table, in the same order. Some tables have further columns.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +36,7 @@ Converter = Callable[[Any], object]
 
 
 def _decoder(hint: object) -> Converter | None:
-    """Returns the function that converts the driver's value to the field's; None if both are the same."""
+    """Returns the function that converts a value from the driver to a field's value; None if none is needed."""
     if isinstance(hint, UnionType):
         inner = next((found for part in get_args(hint) if (found := _decoder(part)) is not None), None)
         return _optional(inner) if inner else None
@@ -49,7 +52,7 @@ def _decoder(hint: object) -> Converter | None:
 
 
 def _encoder(hint: object) -> Converter | None:
-    """Returns the function that converts a field's value to the driver's; None if the driver accepts both."""
+    """Returns the function that converts a field's value to a value for the driver; None if none is needed."""
     if hint is Layer:
         return settings_json.encode
     if hint is Timing:
@@ -70,7 +73,7 @@ def _encode_changes(changes: Iterable[FieldChange]) -> str:
 
 
 class Mapping(Generic[EntityT]):
-    """One entity class and its table."""
+    """The mapping between one entity class and its table."""
 
     def __init__(self, entity: type[EntityT], table: Table) -> None:
         hints = get_type_hints(entity)
@@ -93,7 +96,7 @@ class Mapping(Generic[EntityT]):
         return ", ".join(f"{alias}.{field}" for field in self.fields)
 
     def read(self, row: Sequence[Any], start: int = 0) -> EntityT | None:
-        """Returns the entity from the values of a row, beginning at `start`; None if an outer join found no row."""
+        """Returns the entity in the values of a row from index `start`; None if an outer join found no row."""
         if row[start + self._key] is None:
             return None
         values = list(row[start : start + self._end])
@@ -102,7 +105,7 @@ class Mapping(Generic[EntityT]):
         return self.entity(*values)
 
     def values(self, entity: EntityT) -> list[object]:
-        """Returns the driver's values of an entity, in the order of `fields`."""
+        """Returns the values of an entity for the driver, in the order of `fields`."""
         values = list(self._values(entity))
         for index, encode in self._encoders:
             values[index] = encode(values[index])
@@ -112,7 +115,7 @@ class Mapping(Generic[EntityT]):
 def _converters(
     hints: Mapped[str, object], find: Callable[[object], Converter | None]
 ) -> tuple[tuple[int, Converter], ...]:
-    """Returns the indices of the fields that are converted, each with its function."""
+    """Returns the index of each field that needs a conversion, with the function for it."""
     return tuple((index, found) for index, hint in enumerate(hints.values()) if (found := find(hint)))
 
 

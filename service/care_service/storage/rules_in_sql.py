@@ -1,11 +1,11 @@
 """The rules that statements need, as SQL conditions.
 
-SQL can't call a rule, so this module repeats the rules that statements need, built from the rules' own sets of states.
-The tests in `tests/integration/service/rules_in_sql/` compare each condition with its rule, in every combination of
-states.
+SQL can't call a rule, so this module repeats these rules in SQL. It builds the conditions from the sets of states that
+the rules define. The tests in `tests/integration/service/rules_in_sql/` compare each condition with its rule, in every
+combination of states.
 
-Conditions on a recovery use the alias `r`, and those on a delivery `d`. The others begin with a column name, so that
-`t.{IS_OPEN}` is about the row `t`.
+Some conditions contain an alias: `r` for a recovery or `d` for a delivery. The others contain none. If such a condition
+begins with a column name, a statement can write an alias before the condition, as in `t.{IS_OPEN}`.
 """
 
 from __future__ import annotations
@@ -33,11 +33,11 @@ def names(members: Collection[StrEnum]) -> str:
 IS_OPEN: Final = f"status <> '{TicketStatus.CLOSED}'"
 """A ticket is not CLOSED. Rule: CLOSED is the only final status (`lifecycle.STATUS`)."""
 IS_UNRESOLVED: Final = f"stage IN {names(UNRESOLVED)}"
-"""The team still has to work on a ticket. It uses the stage, which has an index. Rule: `lifecycle.UNRESOLVED`."""
+"""The team still has to work on a ticket. The column `stage` has an index. Rule: `lifecycle.UNRESOLVED`."""
 HAS_REMINDERS: Final = f"contact_state = '{RecoveryState.AWAITING_CONTACT}'"
-"""The assignee of a ticket may be reminded of its form. Rule: `deadlines.next_reminder`."""
+"""The assignee of a ticket may be reminded of the ticket's form. Rule: `deadlines.next_reminder`."""
 STAGE: Final = "coalesce(close_reason, status)"
-"""A ticket's status and close reason in one word. Rule: `queries.Stage`."""
+"""The stage of a ticket: the close reason, or without one the status. Rule: `queries.Stage`."""
 PRIORITY_RANK: Final = (
     "coalesce(array_position(ARRAY[" + ", ".join(f"'{priority}'" for priority in Priority) + "], priority), 0)"
 )
@@ -51,7 +51,7 @@ MAY_NEED_STEP: Final = (
     f"(state IN {names(UNFINISHED)} OR reply_state IN {names(HANDED_OUT)}"
     f" OR reply_state = '{ReplyState.POSTED}' AND state <> '{RecoveryState.CHAT_UNLOCKED}')"
 )
-"""A recovery may need a step, judged by its row alone. It is the condition of the index, and includes `NEEDS_STEP`."""
+"""A recovery may need a step, judged by its row alone. An index has this condition. `NEEDS_STEP` implies it."""
 
 
 def _newer(states: str) -> str:
@@ -74,11 +74,11 @@ NEEDS_STEP: Final = f"""(r.state IN {names(UNFINISHED)}
 NEEDS_FORM_LINK: Final = f"""(r.expire_time > now()
         OR r.reply_state = '{ReplyState.POSTING}'
         OR {_SHOWS_LINK})"""
-"""The link to a form is still needed. Rule: `recovery_plan.needs_form_link`."""
+"""The link to a form is still needed, if the recovery has a form. Rule: `recovery_plan.needs_form_link`."""
 NEEDS_REVIEW_SITE: Final = f"""(r.state = '{RecoveryState.FORM_REQUESTED}'
             OR r.state NOT IN {names(LIVE)}
               AND r.reply_state IN {names(SHOWS_LINK | HANDED_OUT)})"""
-"""A recovery waits for the review site, judged by its row alone. Rule: the step of `recovery_plan.plan_recovery`."""
+"""A recovery waits for the review site, judged by its row alone. Rule: `recovery_plan.plan_recovery`."""
 CHAT_IS_OPEN: Final = f"state = '{RecoveryState.CHAT_UNLOCKED}'"
 """The chat of a recovery accepts messages. Rule: `permissions.refusal_reason` of SendMessage."""
 CHAT_EXISTS: Final = f"(r.unlock_time IS NOT NULL AND r.state <> '{RecoveryState.REJECTED}')"
@@ -87,9 +87,9 @@ CHAT_EXISTS: Final = f"(r.unlock_time IS NOT NULL AND r.state <> '{RecoveryState
 # --- deliveries -------------------------------------------------------------------------------------------------------
 
 IS_QUEUED: Final = f"state = '{DeliveryState.QUEUED}'"
-"""A message waits to be sent. Rule: `delivery.cancel_delivery` changes its delivery."""
+"""A message waits to be sent. Rule: `delivery.cancel_delivery` changes the delivery."""
 CANCEL_DELIVERY: Final = f"state = '{DeliveryState.FAILED}', failure_reason = '{DeliveryFailure.CONTACT_REJECTED}'"
-"""The changes to a queued message whose contact is rejected, except `end_time`. Rule: `delivery.cancel_delivery`."""
+"""The changes to a queued delivery whose contact is rejected, except `end_time`. Rule: `delivery.cancel_delivery`."""
 NEEDS_DELIVERY_STEP: Final = (
     f"(d.state = '{DeliveryState.QUEUED}' OR d.state NOT IN {names(FINISHED)} AND d.check_time IS NOT NULL)"
 )

@@ -1,6 +1,7 @@
 """The version of the schema: the id of the newest migration that the database has.
 
-It is read without Alembic, which is imported only for a migration: it takes 7 MB, and a twentieth of the time to start.
+The version is read without Alembic. Alembic takes 7 MB and a twentieth of the time to start, so only a migration
+imports it.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import asyncpg
 from care_service.storage.database import Database
 
 SCRIPTS: Final = Path(__file__).parent / "migrations"
-"""The folder of the migrations. The name of a migration's file starts with its id."""
+"""The folder of the migrations. The file name of a migration starts with the migration's id."""
 VERSION: Final = """
 -- The ids of the newest migrations that the database has: one, unless the table was edited by hand.
 SELECT version_num FROM alembic_version
@@ -21,7 +22,7 @@ SELECT version_num FROM alembic_version
 
 
 class NewerDatabaseError(Exception):
-    """A newer version of Care migrated this database; the message names the migration."""
+    """A newer version of Care has migrated this database. The message names the migration."""
 
 
 def newest() -> str:
@@ -32,7 +33,7 @@ def newest() -> str:
 async def is_newest(database: Database) -> bool:
     """Returns whether the database has all migrations of this release, and no others.
 
-    Raises the refusals of `Database.driver`.
+    Refuses like `Database.driver`.
     """
     async with database.driver() as connection:
         try:

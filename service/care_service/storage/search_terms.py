@@ -1,8 +1,8 @@
-"""Writes the table `ticket_terms`, which finds tickets by words, labels and their review. Changes of either update it.
+"""Writes the table `ticket_terms`, which finds tickets by their words, labels and review.
 
-The row of the review is locked before the terms are written. So if a ticket changes while its review is edited, the
-later transaction sees the text of the other. Locks are taken in the order ticket, review, terms. No transaction waits
-for another lock while it holds one on terms.
+A change of a ticket or of its review updates the terms. Each such transaction locks the review's row before it writes
+the terms. So if a ticket changes while its review is edited, the later transaction sees the changes of the earlier one.
+Locks are taken in the order ticket, review, terms. No transaction locks a ticket or a review after it has locked terms.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from care_service.storage.statement_builder import Statement
 TICKET_COLUMNS: Final = (
     "organization, number, subject, description, labels, external_reference, location, reporter, review_id"
 )
-"""The columns that the CTE `ticket` of a commit returns."""
+"""The columns that the CTE `ticket` of a commit returns, for the CTEs of this module."""
 
 
 def search(review_text: str) -> str:
-    """Returns the SQL for the column `search`, from a ticket `t` and the column with the text of its review.
+    """Returns the SQL for the column `search` of a ticket `t`. `review_text` is the column with the review's text.
 
-    The lexemes of a text never begin with a space. So ` acme` is the organization, ` acme vip` is a label, and
-    ` acme *` means that the ticket has a label.
+    The lexemes of a text never begin with a space, so other lexemes do: ` acme` is the organization `acme`, ` acme vip`
+    is the label `vip`, and ` acme *` means that the ticket has any label.
     """
     return (
         "to_tsvector('simple', concat_ws(E'\\n', t.subject, t.description, " + review_text + "))"
@@ -32,7 +32,11 @@ def search(review_text: str) -> str:
 
 
 def add_insert(statement: Statement, *, has_review: bool) -> None:
-    """Adds the CTE for a new ticket. It follows `ticket` and, if the ticket has a review, `review`, which locks it."""
+    """Adds the CTE that writes the terms of a new ticket.
+
+    The statement must already contain the CTE `ticket` and, if the ticket has a review, `review`, which locks the
+    review's row.
+    """
     source, stars, text = ("ticket t, review v", "v.stars", "v.text") if has_review else ("ticket t", "NULL", "''")
     statement.add(
         "terms",
@@ -45,7 +49,10 @@ def add_insert(statement: Statement, *, has_review: bool) -> None:
 
 
 def add_update(statement: Statement) -> None:
-    """Adds the CTEs for a changed subject, description, external reference or label. They follow `ticket`."""
+    """Adds the CTEs that write the terms after a change of subject, description, external reference or labels.
+
+    The statement must already contain the CTE `ticket`.
+    """
     statement.add(
         "text",
         "SELECT v.text FROM reviews v JOIN ticket ON v.organization = ticket.organization AND v.id = ticket.review_id"
@@ -69,5 +76,5 @@ AFTER_REVIEW: Final = f"""
       AND v.organization = m.organization AND v.id = m.review_id
       AND t.organization = m.organization AND t.number = m.number
 """
-"""A separate statement in the transaction of the edit. It sees every ticket of the review, because creating a ticket
-locks the review, too."""
+"""A separate statement in the transaction of the edit. It sees every ticket of the review, because the transaction that
+creates a ticket locks the review, too."""

@@ -1,7 +1,7 @@
-"""Converts settings to the stored JSON and back. It contains only the fields that are set, by their stored names.
+"""Converts settings to the stored JSON and back. The JSON contains only the settings that are set, by stored name.
 
-A process may read settings that a newer or an older release wrote. A setting that it does not know or can't read counts
-as not set. It stays stored as it is until a write changes that setting.
+A process may read settings that a newer or an older release wrote. A setting that this release does not know or can't
+read counts as not set. The setting stays stored as it is until a write changes it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _READERS: Final[Mapping[str, TypeAdapter[Any]]] = {
 }
 _NAMES: Final = fields_by_stored_name(Settings)
 _CACHED: Final = 4_096
-"""How many decoded layers a process caches: one for each organization or location that it serves."""
+"""How many decoded layers a process caches. Each organization or location with settings of its own has one."""
 
 
 def encode(layer: Layer) -> str:
-    """Returns the JSON of the settings that are set, and of the stored ones that were not changed.
+    """Returns the JSON of a layer. Stored settings that were not changed stay as they were stored.
 
-    The same values always give the same text.
+    The same layer always gives the same text.
     """
     untouched = {_NAMES.get(name) for name, _ in layer.stored}
     written = json.loads(_ADAPTER.dump_json(layer.values, include=set(layer.names - untouched)))
@@ -58,7 +58,7 @@ def decode(text: str) -> Layer:
 
 
 def _read(name: str, value: object) -> object:
-    """Returns the value of a setting. Raises ValueError if it is invalid."""
+    """Returns the value of a setting. Raises ValueError if the stored value is invalid."""
     setting = _READERS[name].validate_json(_dump(value))
     if isinstance(setting, BusinessHours) and any(setting.check()):
         raise ValueError(name)

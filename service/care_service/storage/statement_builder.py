@@ -8,13 +8,13 @@ from typing import Any, Final
 from care_service.storage.rows import EntityT, Mapping
 
 _CACHED: Final = 1_024
-"""How many parts of statements a process caches. There are a few per table and per number of parameters before them."""
+"""How many parts of statements a process caches. Each table has a few, for each number of preceding parameters."""
 
 
 class Statement:
-    """A statement under construction. Identifiers come from the tables, and every value is a parameter.
+    """A statement under construction. Every value of an entity is a parameter.
 
-    All decisions of one kind give the same text, so that a connection prepares it only once.
+    All decisions of one kind give the same text, so that a connection prepares the statement only once.
     """
 
     def __init__(self, purpose: str) -> None:
@@ -22,7 +22,7 @@ class Statement:
         self._parts: list[str] = []
         self.parameters: list[object] = []
         self.result = "SELECT 1"
-        """The SELECT at the end, which returns a row if the statement wrote anything."""
+        """The SELECT at the end. For a commit, set a SELECT that returns no row if another call committed first."""
 
     def parameter(self, value: object, sql_type: str) -> str:
         """Adds a parameter, and returns the SQL for it: `$1::TEXT`."""
@@ -42,7 +42,7 @@ class Statement:
         returning: str = "1",
         computed: tuple[tuple[str, str], ...] = (),
     ) -> None:
-        """Adds a CTE that inserts an entity, if the CTE `source` wrote a row.
+        """Adds a CTE that inserts an entity if the CTE `source` returned a row, or always if `source` is None.
 
         `computed` contains columns that are not fields of the entity, each with its SQL.
         """
@@ -61,7 +61,7 @@ class Statement:
         return f"-- {self._purpose}\nWITH {', '.join(self._parts)}\n{self.result}\n"
 
 
-# The texts are made once, because making them would take longer than the rules of a command.
+# The texts are cached, because making them takes longer than applying the rules of a command.
 
 
 @lru_cache(_CACHED)
@@ -73,7 +73,7 @@ def _insert(
     computed: tuple[tuple[str, str], ...],
     before: int,
 ) -> str:
-    """Returns a CTE whose first parameter comes after `before` others."""
+    """Returns a CTE. The statement already has `before` parameters."""
     columns = ", ".join([*mapping.fields, *(column for column, _ in computed)])
     parameters = [_parameter(before + place, mapping.types[field]) for place, field in enumerate(mapping.fields, 1)]
     values = ", ".join([*parameters, *(sql for _, sql in computed)])
@@ -84,7 +84,7 @@ def _insert(
 
 @lru_cache(_CACHED)
 def _assignments(mapping: Mapping[Any], excluded: frozenset[str], before: int) -> tuple[tuple[int, ...], str]:
-    """Returns the places of the assigned fields, and the SET list. Its first parameter comes after `before` others."""
+    """Returns the indices of the assigned fields, and the SET list. The statement already has `before` parameters."""
     assigned = [(place, field) for place, field in enumerate(mapping.fields) if field not in excluded]
     sets = (
         f"{field} = {_parameter(before + number, mapping.types[field])}"

@@ -1,4 +1,4 @@
-"""The responses that are stored for repeated requests (AIP-155). Finds current ones, and deletes expired ones."""
+"""The responses that are stored for repeated requests (AIP-155): finds current and deletes expired responses."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class StoredResponses:
 async def find_stored_response(
     connection: asyncpg.Connection[asyncpg.Record], key: RequestKey
 ) -> StoredResponse | None:
-    """Returns the response that is stored for a request, with a separate query; None if there is none."""
+    """Returns the stored response to a request, with a separate query; None if none is stored or it has expired."""
     row = await connection.fetchrow(FIND, key.organization, key.caller, key.request_id)
     return await current_response(connection, tuple(row), key) if row else None
 
@@ -55,9 +55,9 @@ async def find_stored_response(
 async def current_response(
     connection: asyncpg.Connection[asyncpg.Record], columns: Sequence[Any], key: RequestKey | None
 ) -> StoredResponse | None:
-    """Returns the response in the columns fingerprint, answer and create_time of a row; None if there is none.
+    """Returns the response in the columns fingerprint, answer and create_time of a row; None if none is current.
 
-    Deletes an expired response, because it would block the response to the new request.
+    Deletes an expired response. Otherwise, the response to the new request could not be stored under the same key.
     """
     fingerprint, body, time = columns
     if fingerprint is None or key is None:

@@ -102,14 +102,14 @@ class TicketCountKeeper:
             return [CountDrift(*row) for row in await connection.fetch(COMPARE)]
 
     async def correct(self) -> list[CountDrift]:
-        """Corrects the counts that are wrong, and returns them as they were. Other calls may continue meanwhile."""
+        """Corrects the counts that are wrong. Returns the wrong counts. The service may run in the meantime."""
         async with self._database.driver() as connection, connection.transaction():
             await connection.execute(LOCK)
             return [CountDrift(*row) for row in await connection.fetch(CORRECT)]
 
 
 def can_count(condition: Condition) -> bool:
-    """Returns whether a filter uses only fields by which tickets are counted."""
+    """Returns whether a filter uses only the fields by which tickets are counted."""
     match condition:
         case AllOf() | AnyOf():
             return all(map(can_count, condition.parts))

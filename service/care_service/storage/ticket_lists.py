@@ -61,7 +61,7 @@ _T, _R, _C, _M = tables.tickets.c, tables.recoveries.c, tables.contacts.c, table
 
 _STAGES: Final[frozenset[str | int]] = frozenset(map(str, STAGES))
 _RANKS: Final = {str(priority): rank for rank, priority in enumerate(Priority, 1)}
-"""The values of the generated column: see `rules_in_sql.PRIORITY_RANK`."""
+"""The values of the generated column `priority_rank` by priority: see `rules_in_sql.PRIORITY_RANK`."""
 _ALL_RANKS: Final[frozenset[str | int]] = frozenset(_RANKS.values())
 _COLUMNS: Final[Mapping[OrderField, ColumnElement[Any]]] = check_complete(
     OrderField,
@@ -76,9 +76,9 @@ _TIMES: Final[Mapping[str, Column[Any]]] = {"create_time": _T.create_time, "upda
 
 
 def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
-    """Returns statements for all tickets that match the filter, to estimate their number.
+    """Returns statements that find all matching tickets. PostgreSQL's estimates for these statements give their number.
 
-    Returns an empty list if reading in order is best for any number.
+    Returns an empty list if reading in order is best, however many tickets match.
     """
     predicate = ticket_predicate(query.condition, query.organization)
     if all(branch.predicate == Conjunction() for branch in _branches(query, predicate)):
@@ -91,8 +91,8 @@ def candidates_statements(query: TicketQuery) -> list[Select[Any]]:
 def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
     """Returns the statement for a page: the columns of TICKET, then those of CONTACT.
 
-    It reads tickets in order until the page is full, which is best if many tickets match the filter. With `gather`, it
-    first finds all matching tickets and sorts them, which is best if few match.
+    Without `gather`, the statement reads tickets in order until the page is full, which is best if many tickets match
+    the filter. With `gather`, it first finds and sorts all matching tickets, which is best if few match.
     """
     predicate = ticket_predicate(query.condition, query.organization)
     if gather:
@@ -128,7 +128,7 @@ def list_statement(query: TicketQuery, *, gather: bool) -> Select[Any]:
 
 
 def keys_statement(organization: str | None, predicate: Predicate) -> Select[Any]:
-    """Returns the statement for all tickets that meet a predicate: organization, number and stage."""
+    """Returns the statement that selects organization, number and stage of all tickets that meet a predicate."""
     columns = _T.organization, _T.number, _T.stage
     return _of_organization(select(*columns).select_from(_sources(predicate)), organization, predicate)
 
@@ -143,7 +143,11 @@ def _of_organization(statement: Select[Any], organization: str | None, predicate
 
 @dataclass(frozen=True)
 class _Branch:
-    """The tickets of one stage, one priority or both. An index returns the tickets of each branch in order."""
+    """The matching tickets of one stage, of one priority, or of one stage and priority. `known` contains these values.
+
+    An index returns the tickets of each branch in order. If `known` is empty, the branch has all matching tickets.
+    `predicate` is the rest of the filter. `after` is the condition for the tickets after the previous page.
+    """
 
     known: dict[str, str | int]
     predicate: Predicate
@@ -155,7 +159,7 @@ def _branches(query: TicketQuery, predicate: Predicate) -> list[_Branch]:
     if (found := possible_values(predicate, "stage", _STAGES)) != _STAGES:
         stages = [{"stage": stage} for stage in sorted(found, key=str)]
     ranks: list[dict[str, str | int]] = [{}]
-    # An order by priority has a branch for each priority, because within one priority the other orders have an index.
+    # An order by priority has a branch for each priority, because an index returns a priority's tickets in order.
     if query.organization is not None and query.order[0].field is OrderField.PRIORITY:
         occurring = possible_values(predicate, "priority_rank", _ALL_RANKS)
         ranks = [{"priority_rank": rank} for rank in sorted(occurring, key=int)]
@@ -205,7 +209,10 @@ def _sources(predicate: Predicate) -> FromClause:
 
 
 def _order(query: TicketQuery, columns: Any) -> list[ColumnElement[Any]]:  # noqa: ANN401 - SQLAlchemy's collections
-    """Returns ORDER BY. Organizations are sorted in the direction of the first key, so that one index orders both."""
+    """Returns the terms of ORDER BY.
+
+    Organizations are sorted in the direction of the first key, so that one index returns the whole order.
+    """
     keyed = [(key, _column(columns, key)) for key in query.order]
     ordered: list[ColumnElement[Any]] = [column.desc() if key.descending else column.asc() for key, column in keyed]
     if query.organization is not None:
@@ -260,7 +267,7 @@ def _after_keys(
         row, place = tuple_(*own), tuple_(*values)
         return row < place if keys[0].descending else row > place
     first, value, down = own[0], values[0], keys[0].descending
-    # The first half is redundant, but an index can be searched by it.
+    # The first condition is redundant, but an index can be searched by that condition.
     return and_(
         first <= value if down else first >= value,
         or_(first < value if down else first > value, and_(first == value, _after_keys(columns, keys[1:], values[1:]))),
@@ -333,7 +340,7 @@ def _one_of(condition: OneOf, *, negated: bool) -> Predicate:
 
 
 def stages_where(stage: ColumnElement[str], condition: OneOf | HasValue, *, negated: bool) -> Values:
-    """Returns a condition on the status or the close reason as a condition on a column for the stage."""
+    """Returns a condition on the status or the close reason as a condition on `stage`, a column with the stage."""
     if isinstance(condition, HasValue):
         stages: frozenset[str] = CLOSED_STAGES
     elif condition.field == "status":

@@ -1,4 +1,4 @@
-"""Chooses the statement for a page or a count of tickets by how many PostgreSQL expects to match the filter."""
+"""Chooses the statement for a page or a count of tickets, by PostgreSQL's estimate of how many tickets match."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ from care_service.storage.pool import Connection
 from care_service.storage.row_estimates import estimated_rows
 
 _FEW: Final = 10_000
-"""Up to this number of tickets, finding and sorting all of them takes hundredths of a second. If more match, even among
-a million tickets, reading in order fills a page soon."""
+"""If at most this number of tickets match, finding and sorting all of them takes hundredths of a second. If more match,
+even out of a million tickets, reading in order fills a page soon."""
 _ALLOW_JOINS: Final = "SELECT " + ", ".join(f"set_config('{setting}', 'on', true)" for setting in JOINS)
-"""Changes the settings until the end of the transaction."""
+"""Allows all joins until the end of the transaction."""
 _CACHED: Final = 512
-"""How many statements of each kind a process caches. Each has a few kilobytes. Building and compiling one takes several
-times as long as running it, and desks read the same pages again and again."""
+"""How many statements of each kind a process caches. Each has a few kilobytes. Building and compiling a statement takes
+several times as long as running it, and clients read the same pages again and again."""
 
 
 async def page_statement(connection: Connection, query: TicketQuery) -> Compiled:
@@ -43,7 +43,7 @@ async def count_statement(
 async def total_statement(
     connection: Connection, organization: str | None, condition: Condition, limit: int
 ) -> Compiled:
-    """Returns the statement for the number of tickets. It stops at `limit`."""
+    """Returns the statement for the number of tickets. The statement stops at `limit`."""
     counted = _counted(organization, condition)
     few = bool(counted) and await _are_few(connection, counted)
     return _total(organization, condition, limit, few)
@@ -51,7 +51,7 @@ async def total_statement(
 
 @lru_cache(_CACHED)
 def kept_counts_statement(organization: str | None, condition: Condition) -> Compiled:
-    """Returns the statement for counts that are kept. `ticket_counts.can_count(condition)` must be true."""
+    """Returns the statement that adds up the kept counts. `ticket_counts.can_count(condition)` must be true."""
     return compile_statement(ticket_counts.counts_statement(organization, condition))
 
 
@@ -86,7 +86,7 @@ async def _are_few(connection: Connection, candidates: Sequence[Compiled]) -> bo
 
 @asynccontextmanager
 async def all_joins(connection: Connection) -> AsyncIterator[None]:
-    """Lets the planner join by any method until the block is left, as a count of many tickets needs it."""
+    """Allows the planner all kinds of joins until the block ends. A count of many tickets needs them."""
     async with connection.transaction():
         await connection.execute(_ALLOW_JOINS)
         yield

@@ -84,7 +84,10 @@ LEAST_LOADED: Final = f"""
 
 
 class PostgresTickets:
-    """Loads with one query, and commits with one statement. Calls `committed` with each decision after its commit."""
+    """Loads a ticket with one query or a few, and commits with one statement.
+
+    Calls `committed` with each decision after the decision is committed.
+    """
 
     def __init__(self, database: Database, committed: Callable[[Decision], None] = lambda _: None) -> None:
         self._database = database
@@ -236,7 +239,8 @@ class PostgresTickets:
                 return InboundSnapshot(INBOUND.read(tuple(row)), None), response
             addressed = None
             if query.ticket is not None:
-                # Loaded before the chat, because the revision that the commit compares must not be newer than the chat.
+                # The ticket is loaded before the chat. Otherwise, the ticket's revision could be newer than the chat,
+                # and the commit would not notice that the chat has opened in between.
                 addressed = (await _load_snapshot(connection, query.organization, query.ticket, None)).ticket
             contact = await connection.fetchval(
                 loads.ANSWERED_QUERY,
@@ -329,8 +333,9 @@ class PostgresTickets:
 async def _after_close(connection: Connection, ticket: Ticket) -> TicketSnapshot:
     """Returns the ticket that receives what the customer of a closed ticket writes.
 
-    It is the review's open ticket, else the last one of the chain of follow-ups. Raises StaleError if this changed
-    between finding the ticket and loading it. The commit compares revisions, so it notices later changes.
+    This is the review's open ticket, or without one the last ticket of the chain of follow-ups. Raises StaleError if
+    this changed between finding the ticket and loading it. The commit compares revisions, so later changes make the
+    commit fail.
     """
     found = await connection.fetchval(loads.OPEN_TICKET_QUERY, ticket.organization, ticket.review_id)
     number, assignee = found, None
@@ -348,7 +353,10 @@ def _contacts(rows: Sequence[asyncpg.Record]) -> tuple[Contact, ...]:
 
 
 def _id_in(text: str, prefix: str) -> UUID | None:
-    """Returns the UUID in the id of an email that Care sent: a message's, or after the prefix `chat-` a contact's."""
+    """Returns the UUID in an email's Message-ID; None if it does not consist of `prefix`, a UUID and a domain.
+
+    In emails that Care sent, this is the id of a message, or with the prefix `chat-` the id of a contact.
+    """
     local = text.partition("@")[0]
     try:
         return UUID(local.removeprefix(prefix)) if local.startswith(prefix) else None
@@ -367,7 +375,7 @@ async def _load_snapshot(
 
 
 class _Locked(PostgresTickets):
-    """The store within the transaction that holds a ticket's lock. All its statements use the same connection."""
+    """The store within the transaction that holds a ticket's lock. All statements use the connection of the lock."""
 
     def __init__(self, database: Database, connection: Connection, committed: Callable[[Decision], None]) -> None:
         super().__init__(database, committed)

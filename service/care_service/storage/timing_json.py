@@ -1,7 +1,8 @@
 """Converts a ticket's timing to the stored JSON and back.
 
-A process may read values that a newer or an older release wrote. Fields that it does not know stay as they are. A field
-that it can't read gets its initial value; the next commit computes most of these again.
+A process may read values that a newer or an older release wrote. Fields that this release does not know stay stored as
+they are. A field that this release can't read gets its initial value. The next commit computes most of these fields
+again. Only `active_time` has no initial value and must be readable.
 """
 
 from __future__ import annotations
@@ -21,26 +22,26 @@ from care_rules.timing import Timing
 _LOG: Final = get_logger("care.timing")
 _ADAPTER: Final = TypeAdapter(Timing)
 _UNKNOWN: Final = "unknown"
-"""The field of Timing for everything that a newer release stored. Nothing is stored under this name."""
+"""The field of Timing for the stored fields that this release does not know. Nothing is stored under this name."""
 _HINTS: Final = {name: hint for name, hint in get_type_hints(Timing).items() if name != _UNKNOWN}
 _READERS: Final[Mapping[str, TypeAdapter[Any]]] = {name: TypeAdapter(hint) for name, hint in _HINTS.items()}
 _KNOWN: Final[TypeAdapter[dict[str, Any]]] = TypeAdapter(
     # Type checkers accept only literal fields.
     with_config(ConfigDict(extra="forbid"))(cast("Any", TypedDict)("_Known", _HINTS, total=False))
 )
-"""Reads a JSON text in one pass, if it has only fields that this release knows."""
+"""Reads a JSON text in one pass. Fails if the text has a field that this release does not know or can't read."""
 _REQUIRED: Final = "active_time"
 
 
 def encode(timing: Timing) -> str:
-    """Returns the JSON of the fields that differ from their initial values."""
+    """Returns the JSON of the fields that differ from their initial values, and of the unknown fields."""
     known = _ADAPTER.dump_json(timing, exclude={_UNKNOWN}, exclude_defaults=True).decode()
     more = "".join(f",{json.dumps(name)}:{value}" for name, value in timing.unknown)
     return f"{known[:-1]}{more}}}" if more else known
 
 
 def decode(text: str) -> Timing:
-    """Reads the timing from a JSON text."""
+    """Reads the timing from a JSON text. Raises ValidationError or TypeError if `active_time` is invalid or missing."""
     with suppress(ValidationError, TypeError):  # a TypeError if the required field is missing
         return Timing(**_KNOWN.validate_json(text))
     return _decode_field_by_field(json.loads(text))

@@ -1,4 +1,4 @@
-"""The workflows that a commit wakes: it writes an outbox row for each, and the relay starts the new ones at once."""
+"""The workflows that a commit wakes. The commit writes an outbox row for each. The relay starts new ones at once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from care_rules.decision import Decision
 
 
 class WokenWorkflow(NamedTuple):
-    """A workflow of the decision's ticket."""
+    """A workflow of the decision's ticket, or of one of the ticket's recoveries or messages."""
 
     workflow: str
     """The workflow type, as in `care_client.workflow_names`."""
     resource_id: UUID | None
     """The recovery or the message; None for the ticket's own workflow."""
     is_new: bool
-    """Whether it does not exist before the commit."""
+    """Whether the commit creates the ticket, the recovery or the message of the workflow."""
 
 
 def woken_workflows(decision: Decision) -> list[WokenWorkflow]:

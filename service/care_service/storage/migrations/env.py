@@ -1,4 +1,4 @@
-"""Runs the migrations on the connection that the caller hands over. Alembic loads this file."""
+"""Runs the migrations on the connection of the caller: see `migrate.py`. Alembic loads this file."""
 
 from alembic import context
 

@@ -1,4 +1,4 @@
-"""The tables. Every primary key begins with the organization, so that the schema can be distributed by it later."""
+"""The tables. Every primary key begins with the organization, so they can be distributed by organization later."""
 
 from care_service.storage.tables.activity import activities
 from care_service.storage.tables.columns import XID8, metadata

@@ -24,8 +24,8 @@ activities: Final = Table(
     Column("request_id", Uuid, nullable=True),
     time_column("create_time"),
     text_column("acting_service"),
-    # The position in the change feed. Rows become visible in the order of commits, which differs from the order of
-    # their numbers. So readers of the feed stop before the oldest transaction that still runs. See feed.py.
+    # These two columns are the position in the change feed. Rows become visible in the order of commits, which differs
+    # from the order of positions. So readers of the feed stop before the oldest transaction that still runs (feed.py).
     Column("transaction", XID8, server_default=text("pg_current_xact_id()"), nullable=False),
     Column("position", BigInteger, Identity(always=True), nullable=False),
     Index("ix_activities_transaction_position", "transaction", "position"),

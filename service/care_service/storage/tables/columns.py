@@ -43,7 +43,7 @@ def key_column(name: str = "organization") -> Column[str]:
 
 
 def settings_columns() -> tuple[Column[object], Column[object]]:
-    """Makes the columns for the settings of an organization or location, as JSON, and for the number of changes."""
+    """Makes the columns for the settings of an organization or location, as JSON, and the number of the last change."""
     return (
         Column("settings", JSONB, nullable=False),
         Column("settings_revision", Integer, nullable=False),

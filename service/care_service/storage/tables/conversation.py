@@ -41,7 +41,7 @@ messages: Final = Table(
     Column("automatic", Boolean, nullable=False),
     time_column("create_time"),
     UniqueConstraint("organization", "ticket_number", "activity_number", "ordinal"),
-    # To find the message that an email answers.
+    # This index finds the message that an email replies to.
     Index("ix_messages_organization_id", "organization", "id"),
 )
 

@@ -1,4 +1,4 @@
-"""The number of tickets by organization, location and stage, and the triggers that keep it."""
+"""The numbers of tickets by organization, location and stage, and the triggers that keep these numbers correct."""
 
 from __future__ import annotations
 
@@ -29,7 +29,8 @@ ticket_count_changes: Final = Table(
     comment="Changes that are not in ticket_counts yet. Kept apart, so that commits do not wait for each other.",
 )
 
-# Triggers, and not a part of the commit, because they also count changes by other statements and by older releases.
+# Triggers record the changes. The commit statement does not, because other statements and older releases change tickets
+# as well.
 _FUNCTION: Final = """
 CREATE FUNCTION count_ticket_changes() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

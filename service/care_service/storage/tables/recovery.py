@@ -1,4 +1,4 @@
-"""Recoveries, and the contacts that they brought."""
+"""Recoveries and contacts."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ recoveries: Final = Table(
     time_column("unlock_time", optional=True),
     time_column("end_time", optional=True),
     time_column("retract_time", optional=True),
-    # The order in which the recoveries of one review were requested. The clocks of the replicas are not exact enough.
+    # The order in which the recoveries of one review were created. The replicas' clocks are too inexact for that order.
     Column("position", BigInteger, Identity(always=True), nullable=False),
-    # The link to a form contains this id only.
+    # The link to a form contains only this id, without the organization.
     Index("ix_recoveries_id", "id"),
     Index("ix_recoveries_organization_review_id", "organization", "review_id"),
 )
@@ -54,7 +54,7 @@ Index(
 )
 
 REFERENCE: Final = func.right(cast(recoveries.c.id, Text), literal_column("8"))
-"""`Recovery.reference` in lower case and without its dash."""
+"""`Recovery.reference`, in lower case and without the dash."""
 Index("ix_recoveries_organization_reference", recoveries.c.organization, REFERENCE)
 
 contacts: Final = Table(
@@ -72,9 +72,9 @@ contacts: Final = Table(
     text_column("key_id"),
     time_column("verify_time", optional=True),
     time_column("create_time"),
-    # The link to a chat contains this id only.
+    # The link to a chat contains only this id, without the organization.
     Index("ix_contacts_id", "id"),
-    # To find the sender of a message that comes in.
+    # The next two indexes find the sender of an inbound message.
     Index("ix_contacts_organization_email", "organization", text("lower(email)"), postgresql_where=text("email <> ''")),
     Index("ix_contacts_organization_phone", "organization", "phone", postgresql_where=text("phone <> ''")),
 )

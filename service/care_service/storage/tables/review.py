@@ -11,7 +11,7 @@ from care_service.storage.tables.columns import key_column, metadata, text_colum
 
 REVIEW_IDENTITY: Final = "uq_reviews_organization_site_external_id"
 REVIEW_SEARCH: Final = "to_tsvector('simple', text) || array_to_tsvector(ARRAY[' ' || organization])"
-"""The words of a review, and its organization as a lexeme that no text has. So the index separates the tenants."""
+"""The words of a review, and its organization as a lexeme that no text has. So a search finds one organization only."""
 reviews: Final = Table(
     "reviews",
     metadata,
@@ -32,7 +32,7 @@ reviews: Final = Table(
     Column("posting_attempts", BigInteger, nullable=False),
     Column("search", TSVECTOR, Computed(REVIEW_SEARCH, persisted=True), nullable=False),
     UniqueConstraint("organization", "site", "external_id", name=REVIEW_IDENTITY),
-    # For the filters of ListReviews. docs/decisions/0010-finding-tickets.md says why these.
+    # The indexes for the filters of ListReviews. docs/decisions/0010-finding-tickets.md gives the reasons.
     Index("ix_reviews_organization_external_id", "organization", "external_id"),
     Index("ix_reviews_organization_ticket_number", "organization", "ticket_number"),
     Index("ix_reviews_search", "search", postgresql_using="gin"),

@@ -1,4 +1,4 @@
-"""Tickets, and the table that finds them by words and by their review."""
+"""Tickets, and the table that finds tickets by words and by review."""
 
 from __future__ import annotations
 
@@ -37,19 +37,19 @@ tickets: Final = Table(
     Column("follow_up_of", BigInteger, nullable=True),
     Column("follow_up", BigInteger, nullable=True),
     Column("timing", JSONB, nullable=False),
-    # For lists and counts.
+    # Lists and counts use these two generated columns.
     Column("stage", Text, Computed(STAGE, persisted=True), nullable=False),
     Column("priority_rank", Integer, Computed(PRIORITY_RANK, persisted=True), nullable=False),
 )
 for _columns in (
-    # One for each order.
+    # One index for each order by a time.
     ("create_time", "number"),
     ("update_time", "number"),
-    # One for each order within a stage: most tickets are CLOSED and old, so the open ones are rare among all.
+    # One index for each order within a stage. Most tickets are CLOSED and old, so few of all tickets are open.
     ("stage", "number"),
     ("stage", "create_time", "number"),
     ("stage", "update_time", "number"),
-    # One for each filter. Each index slows every commit: see docs/decisions/0010-finding-tickets.md.
+    # One index for each filter. Each index slows every commit: see docs/decisions/0010-finding-tickets.md.
     ("priority_rank", "number"),
     ("contact_state", "number"),
     ("assignee", "number"),
@@ -84,7 +84,7 @@ ticket_terms: Final = Table(
     Column("external_reference", Text, nullable=True, comment="The external reference of the ticket; NULL if empty."),
     Column("search", TSVECTOR, nullable=False, comment="Words, labels and organization: see search_terms.py."),
     *(Index(None, "organization", column, "number") for column in ("location", "reporter", "review_id", "stars")),
-    # A partial index: most tickets have no external reference, and cost nothing here.
+    # This partial index leaves out tickets without an external reference. Most tickets have none.
     Index(
         None,
         "organization",
