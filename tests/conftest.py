@@ -4,6 +4,6 @@ from __future__ import annotations
 
 from hypothesis import settings
 
-# Examples have no deadline: a loaded machine may be slow, and no test is about speed.
+# Hypothesis examples have no deadline: a loaded machine may be slow, and no test is about speed.
 settings.register_profile("care", deadline=None)
 settings.load_profile("care")

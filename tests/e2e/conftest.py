@@ -17,7 +17,7 @@ from tools.collector import Collector, run_collector
 VARIABLES = {
     # Short, so that a removal by moderation is noticed while a test waits for it.
     "CARE_MODERATION_CHECKS": "2s,4s,8s,16s,32s,64s",
-    # The shortest time allowed: the worker's deadline for an attempt is 25 s.
+    # The shortest settle time that is safe: the worker's deadline for an attempt is 25 s.
     "CARE_SETTLE_TIME": "26s",
 }
 
@@ -46,7 +46,7 @@ def running(tmp_path_factory: pytest.TempPathFactory, collector: Collector) -> I
 
 @pytest.fixture(scope="session")
 async def system(running: System) -> AsyncIterator[System]:
-    """The system that all tests share. A test that kills a process must wait until it is running again."""
+    """The system that all tests share. A test that kills a process must wait until that runs again."""
     yield running
     await running.close()
 

@@ -14,4 +14,4 @@ ONE_OF_EACH_DIRECTION: Final = {"en", "ar"}
 BY_LANGUAGE: Final = [
     pytest.param(tag, marks=() if tag in ONE_OF_EACH_DIRECTION else pytest.mark.long) for tag in LANGUAGES
 ]
-"""The parameters of a slow test that runs in each language: the rest of them only in `make test-long`."""
+"""The parameters of a slow test for each language. All but `ONE_OF_EACH_DIRECTION` run only in `make test-long`."""

@@ -44,9 +44,10 @@ def _is_log(line: str) -> bool:
 async def run_care(
     *arguments: str, variables: Mapping[str, str] = {}, stdin: str = "", timeout: float = TIMEOUT
 ) -> CompletedProgram:
-    """Runs `care` with these environment variables only, and waits until it ends.
+    """Runs `care`, and waits until the process ends. `stdin` is the text of its standard input.
 
-    It reads `stdin` from standard input. Fails the test if it has not ended after `timeout` seconds.
+    Of the variables that configure Care, Temporal and PostgreSQL, the process has only `variables`. Fails the test if
+    the process has not ended after `timeout` seconds.
     """
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-P", "-m", "care_cli", *arguments),
@@ -68,7 +69,7 @@ async def run_care(
 async def run_forked_care(
     *arguments: str, variables: Mapping[str, str] = {}, stdin: str = "", timeout: float = TIMEOUT
 ) -> CompletedProgram:
-    """Does the same as `run_care` in less time, because the process is forked after importing the program."""
+    """Does the same as `run_care` in less time, because it forks a process that has already imported the program."""
     with tempfile.TemporaryDirectory(prefix="care-program-") as name:
         folder = Path(name)
         (folder / "input").write_text(stdin, encoding="utf-8")

@@ -38,7 +38,7 @@ A = TypeVar("A")
 ORGANIZATION: Final = "e2e"
 _numbers = count(1)
 _phones = cycle(range(1000))
-"""The last four digits. Ofcom reserves these London numbers for fiction."""
+"""The last four digits of phone numbers. Ofcom reserves these London numbers for fiction."""
 
 
 def unique_word() -> str:
@@ -252,7 +252,7 @@ class Scenario:
 
 
 async def retry_until_available(call: Callable[[], Awaitable[A]], timeout: float = TIMEOUT) -> A:
-    """Repeats a call with the same request id until the service answers, as a client must do."""
+    """Repeats a call with the same request id while its error is retryable, as a client must do."""
 
     async def attempt() -> A | None:
         try:

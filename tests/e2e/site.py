@@ -59,7 +59,7 @@ class SiteReview:
         (await self.http.post(f"{self._api}/take-down")).raise_for_status()
 
     async def get_reply(self) -> str | None:
-        """Returns the public reply, or None if there is none. Earlier write requests take effect first."""
+        """Returns the public reply, or None if there is none. The site carries out earlier write requests first."""
         response = await self.http.get(f"{self._api}/reply")
         if response.status_code == httpx.codes.NOT_FOUND:
             return None

@@ -46,7 +46,7 @@ async def _query_result(client: Client, execution: WorkflowExecution, query: str
 
 
 def read_database(path: Path) -> bytes:
-    """Returns all values in all tables of an SQLite file. The file itself stores long values in pieces."""
+    """Returns all values of all tables of an SQLite file, because the file itself stores long values in pieces."""
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
         connection.text_factory = bytes
         tables = [

@@ -70,7 +70,7 @@ async def pages() -> AsyncIterator[Pages]:
 async def open_window(
     browser: Browser, pages: Pages, size: ViewportSize = PHONE, *, scripts: bool = True, zone: str = "America/New_York"
 ) -> AsyncIterator[Page]:
-    """Opens a new window. At its end, checks that it requested only files of the pages, and got no error or cookie."""
+    """Opens a new window. At the end, checks that the page requested only own files, and caused no error or cookie."""
     context = await browser.new_context(
         viewport=size,
         java_script_enabled=scripts,
@@ -296,7 +296,7 @@ ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}
 """Axe's default rules, including best practices, and the rule for WCAG 2.2's target size, which is off by default."""
 
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-"""Another color scheme can change only the contrast."""
+"""Axe's options for another color scheme, which can change only the contrast."""
 
 
 @pytest.mark.parametrize("tag", BY_LANGUAGE)

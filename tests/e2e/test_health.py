@@ -1,4 +1,4 @@
-"""Health follows the database: while it is down, the services that need it report so; afterwards they serve again."""
+"""While the database is down, the services that need it are NOT_SERVING. Afterwards they are SERVING again."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.support.operations import check_health, watch_health
 from tests.support.system import System, eventually
 
 _LOOK: Final = 5.0
-"""The interval, in seconds, within which the service checks its database."""
+"""How long, in seconds, the test waits for the service to check its database, before it kills the database again."""
 
 
 async def test_while_the_database_is_down_only_services_without_it_serve(system: System) -> None:
@@ -30,7 +30,7 @@ async def test_while_the_database_is_down_only_services_without_it_serve(system:
         assert await anext(lifecycle) == "SERVING"
         heard = asyncio.ensure_future(anext(tickets))
         while not heard.done():
-            # The supervisor restarts it at once, which may be faster than the service's check.
+            # The supervisor restarts the database at once, perhaps before the service has checked it.
             system.processes.kill("postgres")
             await asyncio.wait({heard}, timeout=_LOOK)
             await system.processes.back()

@@ -17,7 +17,7 @@ from tests.support.system import System
 pytestmark = pytest.mark.timeout(240)
 
 PARTS: Final = ["work", "serve", "temporal", "postgres", "review-site"]
-"""The worker first, because Temporal waits longest for its activities."""
+"""The parts to kill. The worker is first, because Temporal waits longest for its activities."""
 
 ROUNDS: Final = 25
 
@@ -89,7 +89,7 @@ class Moment:
         """Prepares the state. A slow review site stays busy until the kill."""
 
     async def strike(self, story: Story) -> None:
-        """Does the last action before the kill, while the worker is idle."""
+        """Does the last action before the kill, while the worker is frozen."""
 
 
 class Asked(Moment):
@@ -150,7 +150,7 @@ MOMENTS: Final = [
 
 
 async def test_every_moment_survives_the_kill_of_each_part(system: System) -> None:
-    """Each kill meets recoveries in all moments. All interrupted attempts are awaited at the same time."""
+    """Kills each part while there is a recovery in each moment. Then waits for all interrupted attempts together."""
     told: list[tuple[str, Moment, Story]] = []
     for part in PARTS:
         scenes = [(moment, Story(await Scenario.open(system))) for moment in MOMENTS]
@@ -182,7 +182,7 @@ class Chance:
         """Plays several stories at once, with up to three kills one after the other."""
         stories = [Story(await Scenario.open(self._system)) for _ in range(self._random.randint(3, 8))]
         for story in stories:
-            # Before the kills: the site may be killed while it answers the test itself.
+            # This is done before the kills, because the site could be killed while it processes this request.
             if self._random.random() < 1 / 2:
                 await story.scenario.site.set_behavior("slow", SLOW)
         kills = [self._random.choice(PARTS) for _ in range(self._random.randint(1, 3))]
@@ -208,7 +208,7 @@ class Chance:
         await self._pause()
 
     async def _pause(self) -> None:
-        # A fixed pause, because kills between two conditions are the purpose of this test.
+        # A random pause instead of a condition, because kills must also happen between two conditions.
         await asyncio.sleep(self._random.expovariate(1))
 
 

@@ -75,7 +75,7 @@ async def test_the_link_leaves_the_public_reply_when_the_ticket_is_closed(scenar
     assert (await scenario.count_activities())["REPLY_RETRACTED"] == 1
 
 
-# Brings a link into a state; named after its page.
+# Each of these functions brings the form of a link into another state.
 
 
 async def _answer(scenario: Scenario, recovery: str, link: str) -> None:

@@ -24,7 +24,7 @@ ALLOWED = {"postgres", "review-site", "mailbox"}
 
 
 async def play_claim_and_rejection(scenario: Scenario) -> str:
-    """Plays a form with two answers whose first one is rejected; then the ticket is closed."""
+    """Plays a form with two answers. The first contact is rejected, another one is added, and the ticket is closed."""
     recovery = await scenario.send_form()
     link = await scenario.wait_for_form_link(recovery)
     wrong = Person()
@@ -55,7 +55,7 @@ async def play_refusal(scenario: Scenario) -> str:
 
 
 async def play_withdrawal(scenario: Scenario) -> str:
-    """Plays a reply that fails at first and is withdrawn when it is public; then one that is too long."""
+    """Plays a reply that fails at first and is withdrawn once it is public, and then a reply that is too long."""
     await scenario.site.set_behavior("down")
     recovery = await scenario.send_form()
     await scenario.wait_for_reply_state(recovery, ReplyState.POSTING)
@@ -86,7 +86,7 @@ async def play_chat(scenario: Scenario) -> str:
 
 
 async def test_personal_data_is_only_in_the_service_and_at_the_site(system: System, collector: Collector) -> None:
-    """Also searches for the data of all earlier tests in this process, because kills cause other log lines."""
+    """Also searches for the data of all earlier tests in this process: after kills, the logs have other lines."""
     scenes = [play_claim_and_rejection, play_refusal, play_withdrawal, play_chat]
     done = [await scene(await Scenario.open(system)) for scene in scenes]
 
@@ -135,7 +135,7 @@ def spellings(text: str) -> Iterable[str]:
         area, first, last = match.groups()
         yield from (f"{area}{first}{last}", f"{area} {first} {last}", f"{first} {last}", f"{area}) {first} {last}")
     if "/f/" in text or "/c/" in text:
-        # Only the service can make the last part of the token.
+        # The last part of the token is secret: only the service can make it.
         yield from (urlsplit(text).path, text.rpartition(".")[2])
 
 

@@ -1,4 +1,4 @@
-"""A row that cannot be processed is parked, listed for operators, and put back when its cause is fixed."""
+"""A row that cannot be processed is parked and listed for operators, who put it back once the cause is fixed."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ async def test_a_refused_row_is_parked_listed_and_put_back(system: System, scena
     async def is_parked(number: int) -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_outbox_parked_rows"] == number
 
-    # Reads the metric, because starting a program again and again would slow everything down.
+    # The test polls the metric, because starting a program again and again would slow everything down.
     await eventually("the metric", lambda: is_parked(1))
 
     async def list_row() -> dict[str, object] | None:

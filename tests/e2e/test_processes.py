@@ -1,4 +1,4 @@
-"""`care serve --processes N` has one port, one metrics address and one end; a service drains before it ends."""
+"""The processes of `care serve --processes N` share the ports and end together. A service drains before it ends."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ async def run_service(system: System, folder: Path, *options: str) -> AsyncItera
     with log.open("wb") as output:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-P", "-m", "care_cli", "serve", *options),
-            # Its temporary files are in the test's folder, because a killed parent does not remove them.
+            # The service's temporary files are in the test's folder, because a killed parent does not remove them.
             env={**inherited_environment(), **system.stack.environment["serve"], **own, "TMPDIR": str(folder)},
             stdin=PIPE,
             stdout=output,

@@ -15,7 +15,7 @@ from care_rules.entities.recovery import ReplyState
 from tests.e2e.scenario import Scenario
 from tests.support.system import System, eventually
 
-# Some orders of actions let attempts time out, which takes long.
+# In some orders, attempts time out, which takes long.
 pytestmark = pytest.mark.timeout(240)
 
 SLOW: Final = 3.0

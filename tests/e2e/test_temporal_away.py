@@ -1,4 +1,4 @@
-"""While Temporal is down, every call works. Afterwards all steps are made."""
+"""While Temporal is down, every call works. Afterwards the workflows run all steps."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ B = TypeVar("B")
 
 
 async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B]:
-    """Returns all results of `call`, AT_ONCE calls at a time. Raises the first failure."""
+    """Makes a call for each item, AT_ONCE calls at a time. Returns all results. Raises the first failure."""
     turns = asyncio.Semaphore(AT_ONCE)
 
     async def one(item: A) -> B:
@@ -34,7 +34,7 @@ async def every(given: Sequence[A], call: Callable[[A], Awaitable[B]]) -> list[B
 
 
 async def wait_for_degraded(system: System, value: int) -> None:
-    """Waits until the metric has this value."""
+    """Waits until the metric `care_degraded` has this value."""
 
     async def has_value() -> bool:
         return (await scrape_metrics(system.stack.urls.metrics))["care_degraded"] == value
@@ -53,7 +53,7 @@ async def test_tickets_are_created_and_forms_requested_and_all_are_posted_once(
     link = await answered.wait_for_form_link(recovery)
     await answered.wait_for_state(recovery, "AWAITING_CONTACT")
 
-    # Calls without retries: one failure fails the test.
+    # Unlike `retry_until_available`, the test does not repeat these calls: one failure fails the test.
     async with system.temporal_away():
 
         async def create(number: int) -> str:

@@ -33,9 +33,9 @@ def is_whole(line: str) -> bool:
 
 
 async def recovered(scenario: Scenario) -> str:
-    """Runs a recovery until its workflow ends, and returns its name. Its form is requested in the trace `TRACE`.
+    """Runs a recovery until the recovery's workflow ends. Returns the name of the recovery.
 
-    The customer's call has another trace.
+    The form is requested in the trace `TRACE`. The customer's call has another trace.
     """
     with use_span(NonRecordingSpan(AGENT_SPAN)):
         recovery = await scenario.send_form()
@@ -46,7 +46,7 @@ async def recovered(scenario: Scenario) -> str:
 
 
 async def of_trace(collector: Collector, recovery: str, names: Collection[str]) -> list[Span]:
-    """Waits until the trace has spans of all `names` and the parent of each span. Returns its spans.
+    """Waits until the trace has spans of all `names` and the parent of each span. Returns the spans of the trace.
 
     Every process exports its own batches of spans, so some spans may arrive after the workflow's end.
     """
@@ -113,7 +113,7 @@ async def test_log_lines_contain_the_trace(system: System, scenario: Scenario) -
     sent_in = f"{other.trace_id:032x}"
 
     async def calls() -> list[dict[str, object]] | None:
-        """Returns the log lines of the trace's calls. A call's line is written after its change is visible."""
+        """Returns the log lines of the trace's calls, None if one is missing. Changes are visible before."""
         lines = (system.logs / "serve.log").read_text().splitlines()
         found = [line for line in map(json.loads, filter(is_whole, lines)) if line["event"] == "call"]
         of_trace = [line for line in found if line["trace_id"] == sent_in]

@@ -1,4 +1,4 @@
-"""A browser, and the pages with a service behind them."""
+"""The pages with a fake service behind them, which has a form in each state."""
 
 from __future__ import annotations
 

@@ -72,7 +72,7 @@ async def each_state(page: Page, pages: Pages, tag: str) -> AsyncIterator[str]:
 ALL = {"resultTypes": ["violations"], "rules": {"target-size": {"enabled": True}}}
 """Axe's default rules, including best practices, and the rule for WCAG 2.2's target size, which is off by default."""
 COLORS = {"resultTypes": ["violations"], "runOnly": ["color-contrast"]}
-"""Another color scheme can change only the contrast."""
+"""Axe's options for another color scheme, which can change only the contrast."""
 ON_A_PHONE: Final = ((PHONE, "light", ALL),)
 IN_OTHER_WAYS: Final = ((PHONE, "dark", COLORS), (DESKTOP, "light", ALL))
 

@@ -44,7 +44,8 @@ async def open_window(
 ) -> AsyncIterator[Visit]:
     """Opens a new window without scripts.
 
-    At its end, checks that it requested only files of the pages, reported no violation and got no cookie.
+    When the block ends, checks that the page requested only files of the pages and got no cookie, and that the
+    console of the browser has no messages other than statuses of responses.
     """
     context: BrowserContext = await browser.new_context(
         viewport={"width": size["width"], "height": size["height"]},
@@ -74,7 +75,7 @@ async def open_window(
 
 
 async def press_until(page: Page, key: str, name: str) -> None:
-    """Presses ``key`` until the element with this id or selector has the focus. Fails after 20 times."""
+    """Presses ``key`` until the element with this id or selector has the focus, at most 20 times. Otherwise fails."""
     for _ in range(20):
         await page.keyboard.press(key)
         if await page.locator(f'*:focus:is([id="{name}"], {name})').count():

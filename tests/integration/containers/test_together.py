@@ -73,7 +73,7 @@ def file() -> Compose:
 
 @pytest.fixture
 def ports() -> Mapping[str, int]:
-    """Free ports for parts that listen on all addresses. All are bound while they are chosen."""
+    """Free ports for parts that listen on all addresses. Each port stays bound until all are chosen."""
     with ExitStack() as held:
         chosen = {}
         for name in OUR_PORTS:
@@ -91,7 +91,7 @@ def run(command: Sequence[str], variables: Mapping[str, str]) -> None:
 
 
 def make_databases(server: postgres.Server, home: Path, file: Compose) -> None:
-    """Runs the script as `postgres`, as PostgreSQL's image does, and then requires passwords."""
+    """Runs the script for the databases as the role `postgres`, as PostgreSQL's image does. Then requires passwords."""
     psql = [postgres._program("psql"), "-X", "-q", "-v", "ON_ERROR_STOP=1"]
     superuser = server.url.replace("//care@", "//postgres@")
     run([*psql, "-c", "CREATE ROLE postgres SUPERUSER LOGIN", server.url], {})
@@ -104,7 +104,7 @@ def make_databases(server: postgres.Server, home: Path, file: Compose) -> None:
 
 
 def part(name: str, service: Service, to: Substitutes) -> Part:
-    """Returns a container of Care's image as a process. Its own health check decides whether it is healthy."""
+    """Returns a container of Care's image as a process. The container's check decides whether it is healthy."""
     variables = to.environment(name, service)
     _, _, *check = service["healthcheck"]["test"]
 

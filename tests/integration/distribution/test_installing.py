@@ -38,13 +38,13 @@ def run(*command: str | Path, **environment: str) -> subprocess.CompletedProcess
 
 
 def install(folder: Path, wheel: Wheel, *arguments: str) -> tuple[Path, set[str]]:
-    """Installs into a new environment. Returns its Python, and the packages that were installed with the wheel.
+    """Installs into a new environment. Returns the environment's Python, and the packages installed with the wheel.
 
     If no registry can be reached, skips the test unless the variable CI is set.
     """
     python, report = folder / "environment" / "bin" / "python", folder / "report.json"
     assert run(sys.executable, "-m", "venv", "--without-pip", folder / "environment").returncode == 0
-    # As if the wheel were published, in addition to the registries that pip uses on this machine.
+    # pip finds the wheel as if it were published, in addition to the registries that pip uses on this machine.
     links = f"{os.environ.get('PIP_FIND_LINKS', '')} {wheel.path.parent}".strip()
     done = run(
         *(sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"),
@@ -74,7 +74,7 @@ def test_an_install_line_with_extras_installs_what_their_packages_import(
 ) -> None:
     python, _ = install(tmp_path, wheel, *arguments)
     extras = {extra for argument in arguments for extra in Requirement(argument).extras}
-    # Each extra is named after its package, but for the test kit, which is in the package of the workflows.
+    # Each extra is named after its package, except that of the test kit, which is in the package of the workflows.
     packages = wheel.packages & {f"care_{'workflows' if extra == 'testing' else extra}" for extra in extras}
     assert packages
     modules = wheel.modules("care", "care_client", *packages)

@@ -17,7 +17,7 @@ MESSAGES = [line for line in install_lines(*SOURCES) if any("care" in argument f
 """Error messages that say how to install a part of Care; other messages name other distributions."""
 LINES = [*install_lines(*documents()), *MESSAGES]
 OLD_NAME = re.compile(r"(?<![\w-])care\[\w")
-"""`care` with extras: the distribution has another name."""
+"""`care` with extras, which is wrong, because the distribution has another name."""
 
 
 def test_the_wheel_has_every_package_of_the_repository(wheel: Wheel) -> None:

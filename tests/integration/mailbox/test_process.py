@@ -32,7 +32,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(folder: Path) -> Iterator[tuple[subprocess.Popen[str], SmtpEmail, str]]:
-    """Runs the mailbox as a process on free ports. Yields it, an adapter that sends to it, and its page's URL."""
+    """Runs the mailbox as a process on free ports. Yields the process, an adapter, and the URL of the page."""
     command = [sys.executable, "-c", PROGRAM, str(folder)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

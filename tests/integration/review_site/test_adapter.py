@@ -31,7 +31,7 @@ TEXT = "Sorry, Kim! https://example.com/f/k1.secret"
 async def adapter_for_answer(
     status: int, content: bytes = b"", headers: dict[str, str] | None = None
 ) -> AsyncIterator[LocalReviewSite]:
-    """Returns an adapter for a server that always gives this answer."""
+    """Yields an adapter for a server that always sends this response."""
 
     async def answer(request: Request) -> Response:
         return Response(content, status, headers)
@@ -250,7 +250,7 @@ async def test_nothing_of_a_request_is_logged(
         await site.read_reply(target)
     records = [record for record in caplog.records if not record.name.startswith("uvicorn")]  # the server's log
     logged = "\n".join(f"{record.name} {record.getMessage()}" for record in records)
-    assert "httpcore" in logged  # otherwise no log would be captured at all
+    assert "httpcore" in logged  # otherwise, nothing was captured
     for secret in ("reviews/r1", "example.com", "Kim", "key-1"):
         assert secret not in logged
 

@@ -30,7 +30,7 @@ print("returned", flush=True)
 
 @contextmanager
 def running(database: Path) -> Iterator[tuple["subprocess.Popen[str]", str]]:
-    """Runs the site as a process on a free port. Yields it and its URL."""
+    """Runs the site as a process on a free port. Yields the process and the URL."""
     command = [sys.executable, "-c", PROGRAM, str(database)]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     with subprocess.Popen(

@@ -1,4 +1,4 @@
-"""Each command on a ticket: a ticket on which it succeeds, its request and the call."""
+"""For each command on a ticket: a ticket on which the command succeeds, the request, and the call."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ SNAPSHOT: Final = Path(__file__).with_name("access_snapshot.json")
 
 
 def methods() -> Iterator[MethodDescriptor]:
-    """Returns all methods of all services of the contract, including methods that the server does not implement."""
+    """Yields all methods of all services of the contract, including methods that the server does not implement."""
     for module in pkgutil.iter_modules(care.v1.__path__):
         if module.name.endswith("_pb2"):
             file: FileDescriptor = import_module(f"care.v1.{module.name}").DESCRIPTOR

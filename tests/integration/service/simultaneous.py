@@ -13,9 +13,9 @@ from tests.integration.service.commands import Encodable
 from tests.support.tenant import Tenant
 
 TIMES = 50
-"""How many callers call at once, and how often a request is repeated."""
+"""How many callers call at once, and how many times a request is sent."""
 ROUNDS = 10
-"""How often a race of two calls runs, so that both orders and an overlap occur."""
+"""How many times a race of two calls runs, so that both orders and an overlap occur."""
 
 
 async def answer_or_error(call: Awaitable[object]) -> object:

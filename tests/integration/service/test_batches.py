@@ -1,4 +1,4 @@
-"""Batch methods: each item succeeds or fails on its own, with the answer of the single method."""
+"""Batch methods: each item succeeds or fails on its own, as in a call of the single method."""
 
 from __future__ import annotations
 

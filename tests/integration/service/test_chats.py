@@ -203,7 +203,7 @@ async def test_a_customer_who_writes_after_the_close_gets_a_follow_up_and_its_li
     assert (followed.follow_up_of, followed.assignee) == (ticket.name, tenant.agent_name("alice"))
     assert (followed.customer.email, followed.customer.verified) == ("robin@example.com", True)
     assert [entry.text for entry in await tenant.thread(following, "CUSTOMER_MESSAGE")] == ["One more thing."]
-    # Its chat is locked until the workflow unlocks it. Then the old link reaches it too.
+    # The follow-up's chat is locked until the workflow unlocks it. Then the old link leads to that chat too.
     assert_refused(await refusal(post(tenant, token, "And…")), "CHAT_LOCKED")
     await tenant.unlock(Recovery(name=followed.recovery))
     await post(tenant, token, "And another.")

@@ -49,7 +49,7 @@ async def test_only_the_roles_of_a_method_may_call_it(service: Care, tenant: Ten
     allowed = ACCESS[method.removeprefix("care.v1.")]
     for role in ROLES:
         token = f"Bearer {service.token(sub='someone', org=tenant.id, roles=[role])}"
-        # An empty request: a caller with an allowed role is refused for its fields. A supervisor is an agent too.
+        # The request is empty, so an allowed caller is refused for the fields. A supervisor is an agent too.
         roles = {role, "agent"} if role == "supervisor" else {role}
         if roles & allowed or allowed == {"public"}:
             if method != "care.v1.LifecycleService/GetLifecycle":

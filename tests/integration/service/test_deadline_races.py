@@ -27,7 +27,7 @@ async def hurried(timed: Tenant) -> Tenant:
 
 
 async def race(tenant: Tenant, clock: SettableClock, place: int) -> str:
-    """Makes the customer's call at `place` among three calls of the workflow. Returns which one was faster."""
+    """Makes the customer's call at `place` among three calls of the workflow. Returns who was faster."""
     ticket = await tenant.ticket()
     await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     token = await tenant.open_chat(ticket)

@@ -1,4 +1,4 @@
-"""The deadlines of a ticket: when they fire, what they write, and what moves them. Only the test moves the clock."""
+"""The deadlines of a ticket: when they fire, what they write, and what changes them. Only the test sets the clock."""
 
 from __future__ import annotations
 
@@ -366,7 +366,7 @@ async def test_the_due_times_pause_while_the_ticket_waits_for_the_customer(
     token = await _opened(timed, ticket, recovery)
     shown = (await timed.get(ticket)).resolution_due_time.ToDatetime(UTC)
     assert shown - created == 2 * DAY + (timedelta(hours=10) if paused else timedelta())
-    # The last message is of the agent, then of the customer.
+    # While the last message is one of the agent, the ticket waits for the customer.
     send = conversations.SendMessageRequest(parent=ticket.name, text="Which day was it?")
     await timed.agent("alice").conversations.SendMessage(send)
     clock.advance(hours=5)

@@ -208,7 +208,7 @@ async def assert_reads_little(
 
 
 def _bound(filter_text: str, order_by: str) -> int:
-    """Returns the number of rows that a page may read: more if no index has a priority in the requested order."""
+    """Returns the number of rows that a page may read: more for some orders by priority that no index serves."""
     by_time = order_by == "priority desc, update_time" and filter_text in MANY
     # Two stages have nearly all tickets. Each is scanned for each priority.
     closed = order_by.startswith("priority") and filter_text == "status = CLOSED"
@@ -266,7 +266,7 @@ async def test_a_total_size_reads_little(million: Database, filter_text: str, or
         return
     async with million.reads() as connection:
         statement = await ticket_plans.total_statement(connection, organization, condition, LARGEST_TOTAL + 1)
-    # A scan ends at the limit. It is a good plan if every few rows match.
+    # A scan without an index ends at the limit. That is a good plan if many of the rows match.
     await assert_reads_little(million, statement, at_most=MORE, scanned_tables=LARGE_TABLES)
 
 
@@ -294,7 +294,7 @@ async def test_one_ticket_in_a_million_is_found(million: Database, filter_text: 
 async def test_a_million_tickets_are_counted(million: Database) -> None:
     counts = await PostgresReader(million).count_tickets(BIG, read_filter("", TICKET_FIELDS))
     assert counts.total == MILLION
-    # Every nineteenth of the first 950,000 tickets, which are closed.
+    # The first 950,000 tickets are closed, every nineteenth of them automatically.
     assert (counts.closed, counts.auto_closed) == (900_000, 50_000)
 
 

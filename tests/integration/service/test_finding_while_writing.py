@@ -49,7 +49,7 @@ async def test_paging_returns_each_unchanged_ticket_once_while_others_are_writte
     request = tickets.ListTicketsRequest(parent=tenant.name, filter=text, order_by=order, page_size=4)
     met: list[str] = []
     try:
-        # A list that grows at its end has no last page. All unchanged tickets come before.
+        # A list that grows at its end has no last page. So the loop ends after all unchanged tickets.
         while not set(stay) <= set(met):
             page = await tenant.service.tickets.ListTickets(request)
             met += [ticket.name for ticket in page.tickets]

@@ -1,4 +1,4 @@
-"""Follow-up tickets: where a submission goes whose ticket is CLOSED."""
+"""Follow-up tickets: where a submission to the form of a CLOSED ticket goes."""
 
 from __future__ import annotations
 

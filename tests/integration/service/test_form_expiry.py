@@ -1,4 +1,4 @@
-"""ExpireForm: when a form expires, and what a submission before it changes."""
+"""ExpireForm: when a form expires, and that an expiry after a submission changes nothing."""
 
 from __future__ import annotations
 

@@ -106,7 +106,7 @@ async def test_the_development_key_works_beside_an_issuer_and_its_claims_are_che
             await call(service, found.token("a"))
             ours = {"sub": "alice", "org": "org", "roles": ["agent"], "iss": "https://login.example.com", "aud": "care"}
             await call(service, service.token(**ours))
-            # Its tokens must name the same issuer and audience.
+            # Tokens of the development key must name the same issuer and audience.
             assert_refused(
                 await error_of(service, service.token(**ours | {"aud": "crm"})), "TOKEN_INVALID", {"claim": "aud"}
             )
@@ -122,7 +122,7 @@ async def test_a_new_key_is_accepted_at_once_and_a_removed_one_soon_refused(data
             await call(service, found.token("new"))
             await call(service, before)
             del found.keys["old"]
-            # Although its signature was verified before and it has not expired.
+            # The token is refused although its signature was verified before and it has not expired.
             await until(service, before, "TOKEN_INVALID")
             await call(service, found.token("new"))
 

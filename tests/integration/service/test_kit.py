@@ -40,7 +40,7 @@ RARELY: Final = 0.25
 SITE_STEPS: Final = (worker.RECOVERY_STEP_POST, worker.RECOVERY_STEP_READ, worker.RECOVERY_STEP_RETRACT)
 
 LOCAL: Final = (
-    # Names that each side generates, values that exist only once in the kit, and values that it leaves out.
+    # Names that each side generates, the kit's only location and assignee, and values that the kit leaves out.
     "ticket",
     "location",
     "assignee",
@@ -71,7 +71,7 @@ class Side:
 
 
 class RealPeople:
-    """The controls of the kit as calls of the real service by alice, the customer and a reader."""
+    """The controls of the kit, as calls of the real service by alice and the customer."""
 
     def __init__(self, tenant: Tenant) -> None:
         self._tenant = tenant
@@ -150,7 +150,7 @@ def comparable(answer: object) -> object:
 
 
 async def outcome(move: Move, side: Side) -> object:
-    """Returns the answer, or the reason of the refusal with its state and allowed triggers."""
+    """Returns the comparable values of the response, or the code, reason, state and triggers of the refusal."""
     try:
         with care_errors():
             return comparable(await move(side))

@@ -34,7 +34,7 @@ async def narrow(server: postgres.Server) -> AsyncIterator[Care]:
 @asynccontextmanager
 async def lock_ticket(tenant: Tenant, ticket: Ticket) -> AsyncIterator[None]:
     """Makes every write to the ticket wait until the block exits."""
-    # The relay would read plans for the ticket's rows, which writes to the ticket, too.
+    # Otherwise, the relay would read plans for the ticket's outbox rows. That writes to the ticket, too.
     await delete_tried_rows(tenant.care.database, tenant.id)
     async with tenant.care.database.driver() as connection, connection.transaction():
         await connection.execute(

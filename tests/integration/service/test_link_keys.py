@@ -42,9 +42,9 @@ async def test_no_response_to_the_team_contains_the_link(tenant: Tenant) -> None
     ("state", "is_needed"),
     [
         ("FORM_REQUESTED", True),
-        # Its link accepts further claims, and after the close a submission that creates a follow-up.
+        # The link accepts further claims and, after the close, a submission that creates a follow-up.
         ("CHAT_UNLOCKED", True),
-        # The public reply still contains it.
+        # The public reply still contains the link.
         ("WITHDRAWN", True),
         ("DIRECT", False),
         # Chats: an open one, and closed ones before and after the greeting was sent.

@@ -216,7 +216,7 @@ class Script:
 
 
 async def stored(tenant: Tenant, *only: str) -> str:
-    """Returns the rows of the tenant in these tables, or in all other tables, as text."""
+    """Returns the rows of the tenant as text: of the given tables, or else of all tables except `activities`."""
     found = []
     async with tenant.care.database.driver() as connection:
         for table in tables.metadata.sorted_tables:

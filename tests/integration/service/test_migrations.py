@@ -49,7 +49,7 @@ REPLY_STATES = {
     "NOT_PUBLIC": "NOT_PUBLIC",
     "RETRACTED": "RETRACTED",
 }
-"""The values of `mark` and of `reply_state`, which replaced it."""
+"""Each value of `mark`, with the value of `reply_state` that replaced it."""
 
 
 def tables(connection: Connection) -> list[Table]:
@@ -98,7 +98,7 @@ async def test_migrations_keep_all_rows_of_an_older_schema_up_and_down(engine: A
     async with engine.connect() as connection:
         after = await connection.run_sync(contents)
     for table, row in before.items():
-        # Migrations wake the existing tickets.
+        # Migrations add outbox rows that wake the existing tickets.
         (found,) = [each for each in after[table] if each.get("workflow") != "TicketWorkflow"]
         moved = row.keys() & MOVED.get(table, set())
         renamed = RENAMED.get(table, {})

@@ -1,4 +1,4 @@
-"""The relay starts new workflows at once: those for which the commit wrote rows, with what their rows say."""
+"""The relay starts new workflows right after the commit that wrote their rows, with the same values as the rows."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.tenant import Tenant
 
 
 def facts(wake: Wake) -> tuple[object, ...]:
-    """Returns what a row and a start at once both know. A row also knows later changes of the ticket."""
+    """Returns the values that an early start shares with its row. The row also has later changes of the ticket."""
     return wake.organization, wake.workflow, wake.ticket_number, wake.resource_id, wake.location, wake.traceparent
 
 
@@ -50,7 +50,7 @@ async def test_a_start_at_once_knows_what_its_row_says(
     new_rows = [row for row in rows if row.is_new_workflow]
     assert {facts(wake) for wake in early} == {facts(row) for row in new_rows}
     assert len(early) == len(new_rows) == 5
-    # A ticket's plan is known from the commit, and it is what the service would answer.
+    # The plan of a ticket comes with the commit, and equals the plan that the service returns.
     assert [plan.ticket for plan in plans] == [ticket.name, second.name]
     for volatile in ("wait", "plan_time"):
         answer.ClearField(volatile)

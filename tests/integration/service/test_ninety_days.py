@@ -187,7 +187,7 @@ def hours(number: float) -> Duration:
 
 
 def office(zone: str) -> Settings:
-    """Business hours from nine to five on workdays. Four hours to the first response, forty to the resolution."""
+    """Returns business hours from nine to five on workdays, and deadlines: first response 4 hours, resolution 40."""
     days = settings_pb2.Weekday.values()[1:6]
     deadlines = PriorityDeadlines(
         priority=ticket_pb2.TICKET_PRIORITY_NORMAL, first_response=hours(4), resolution=hours(40)

@@ -70,7 +70,7 @@ async def test_a_parked_row_is_not_claimed_until_it_is_unparked(server: postgres
     url = server.create_database("parking")
     async with care(url) as service:
         parked, waiting = await form(Tenant(service, "parking")), await form(Tenant(service, "other"))
-    # Without the service, so that no relay claims rows.
+    # The service has ended, so no relay claims rows.
     async with AsyncExitStack() as opened:
         database = Database(url)
         opened.push_async_callback(database.close)
@@ -79,7 +79,7 @@ async def test_a_parked_row_is_not_claimed_until_it_is_unparked(server: postgres
         await due(database)
         outbox = Outbox(database)
         claimed = {wake.organization: wake for wake in await outbox.claim(10, CLAIM_DURATION)}
-        # Until the claim ends, nobody else can claim them.
+        # Until the claim ends, nobody else can claim the rows.
         assert await outbox.claim(10, CLAIM_DURATION) == []
         await outbox.park([claimed["parking"]], "INVALID_ARGUMENT")
         await due(database)

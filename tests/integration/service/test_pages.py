@@ -70,7 +70,7 @@ class Lists:
         return [each.name for each in page.locations], page.next_page_token
 
     async def add(self, what: str) -> None:
-        """Adds an entry. Lists that are ordered by name get it before or after the existing entries."""
+        """Adds an entry. In lists that are ordered by name, it is sometimes the first and sometimes the last one."""
         self._made += 1
         number = self._made
         match what:

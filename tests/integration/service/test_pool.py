@@ -13,11 +13,11 @@ from care_service.storage.pool import Connection, Pool
 from tests.support.system import eventually
 
 NEVER = 60.0
-"""Seconds that no lease here waits."""
+"""A time limit, in seconds, that no lease of these tests reaches."""
 
 
 class Opening:
-    """Opens connections, counts them, and fails where it is told to."""
+    """Opens connections and records them. Raises `failure` if a test has set one."""
 
     def __init__(self, url: str) -> None:
         self.url = url

@@ -176,7 +176,7 @@ async def test_a_link_is_not_retracted_while_an_earlier_write_may_still_put_it_b
 async def test_a_reply_that_appears_after_the_refusal_is_found_and_retracted(
     timed: Tenant, clock: SettableClock
 ) -> None:
-    """The first attempt got no answer and the second was refused. Then the site publishes the first one."""
+    """The first attempt got no response, and the second was refused. Then the site publishes the reply of the first."""
     ticket = await timed.ticket()
     recovery = await timed.form(ticket)
     await begin_attempt(timed, recovery, POST)

@@ -69,7 +69,7 @@ async def test_the_example_of_settings_shows_effective_values_and_their_sources(
 
 
 def at(tenant: Tenant, location: str) -> Review:
-    """Ingests a review of a location, which creates the location."""
+    """Returns a review of a location. Its ingestion creates the location."""
     review = Review(site="local", external_id="r-1", location=f"{tenant.name}/locations/{location}", stars=3)
     review.create_time.CopyFrom(timestamp(datetime(2026, 3, 1, tzinfo=UTC)))
     return review
@@ -98,7 +98,7 @@ async def test_the_example_of_a_live_stream_shows_each_change_and_resumes_after_
 
 
 def answering(greeting: Message, text: str, *headers: str) -> bytes:
-    """Returns an email that answers a greeting, as bytes of a mail server."""
+    """Returns an email that answers a greeting, as the bytes that a mail server passes on."""
     lines = [
         "Message-ID: <1@mail.example.com>",
         "From: Robin P. <robin@example.com>",

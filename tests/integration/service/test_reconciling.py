@@ -144,7 +144,7 @@ async def test_a_recovery_workflow_is_expected_while_its_link_is_public(server: 
         own = recovery.name.rpartition("/")[2]
         assert await worked() == [own]
         newer = await tenant.form(ticket)
-        # A newer public reply has replaced it.
+        # The newer public reply replaces the older one.
         await tenant.posted(newer)
         assert await worked() == [newer.name.rpartition("/")[2]]
 

@@ -44,7 +44,7 @@ async def test_reflection_shows_the_roles_of_each_method(service: Care, version:
         for name, method in server.methods.items():
             if not name.startswith("care."):
                 continue
-            # Parsed with the class of the pool, because only that one knows the extension.
+            # The options are parsed with the class of the pool, because only that class knows the extension.
             options = server.message("google.protobuf.MethodOptions").FromString(
                 method.GetOptions().SerializeToString()
             )

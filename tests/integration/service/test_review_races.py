@@ -67,7 +67,7 @@ async def test_two_callers_may_ingest_the_same_review_at_the_same_moment(server:
             """)
         tenant = Tenant(service, "acme")
         ingest = ingestion(tenant, "")
-        # The organization and the location exist, so that only the review is new.
+        # This creates the organization and the location, so that only the review is new for both callers.
         await tenant.service.reviews.IngestReview(ingestion(tenant, ""))
         answers = await asyncio.gather(*(tenant.service.reviews.IngestReview(ingest) for _ in range(2)))
         assert answers[0].review == answers[1].review

@@ -57,7 +57,7 @@ async def test_the_migrations_create_exactly_the_tables_of_the_metadata(service:
 async def test_the_migrations_create_the_conditions_computed_columns_and_triggers_of_the_metadata(
     server: postgres.Server,
 ) -> None:
-    """`compare_metadata` does not compare them."""
+    """Compares what `compare_metadata` does not compare."""
 
     async def definitions(database: Database) -> list[list[tuple[str, ...]]]:
         async with database.driver() as connection:

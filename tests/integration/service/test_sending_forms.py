@@ -1,4 +1,4 @@
-"""SendRecoveryForm: the review and the reply text that it needs, its message in the thread, its lifetime."""
+"""SendRecoveryForm: the review and the reply text that a form needs, its messages in the thread, and its lifetime."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ async def test_the_etag_inside_the_ticket_counts_if_the_requests_own_is_empty(te
     assert (await alice.UpdateTicket(update)).ticket.subject == "Warm soup"
 
 
-# --- the order of refusals: two apply at once, the earlier one is given ----------------------------------------------
+# --- the order of refusals: if two apply, the earlier one is returned -------------------------------------------------
 
 
 async def test_a_missing_token_is_checked_before_the_request(tenant: Tenant) -> None:

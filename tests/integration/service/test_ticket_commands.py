@@ -1,7 +1,6 @@
 """`care ticket …`: the program as a person runs it, against the real service.
 
-A test with many commands forks its processes from one that has imported the program. Other tests start the interpreter,
-as a person does.
+Most tests fork the program from a process that has already imported it. A few start the interpreter, as a person does.
 """
 
 from __future__ import annotations
@@ -23,7 +22,7 @@ async def ticket(
 ) -> CompletedProgram:
     """Runs the program with a token of this agent in the environment."""
     token = tenant.care.token(sub=agent, org=tenant.id, roles=list(roles), name=agent.title())
-    # Wide enough that no cell of a table is wrapped.
+    # The terminal is wide enough that no cell of a table is wrapped.
     variables = {"CARE_SERVICE_ADDRESS": tenant.care.address, "CARE_TOKEN": token, "COLUMNS": "200"}
     return await run_forked_care("ticket", *arguments, variables=variables, stdin=given)
 

@@ -37,7 +37,7 @@ WRITERS = 6
 
 @pytest.fixture
 async def database(server: postgres.Server) -> AsyncIterator[Database]:
-    """A database with the newest schema, without a service that folds."""
+    """A database with the newest schema, without a service that folds the counts."""
     async with migrated(server, f"ticket_counts{next(_numbers)}") as made:
         yield made
 

@@ -73,7 +73,7 @@ async def accepts(service: Care, credentials: grpc.ChannelCredentials | None) ->
 
 
 _OWN = (("grpc.use_local_subchannel_pool", 1),)
-"""Without it, channels of one process share connections."""
+"""Without this option, channels of one process would share connections."""
 
 
 async def is_served(channel: grpc.aio.Channel) -> bool:

@@ -30,7 +30,7 @@ from tests.support.watching import Stream, stream
 
 
 async def open_chat(tenant: Tenant) -> tuple[Ticket, Recovery, str]:
-    """Creates a ticket of alice with an open chat. Returns it, its recovery and the token of the private link."""
+    """Creates a ticket of alice with an open chat. Returns ticket, recovery and the private link's token."""
     ticket = await tenant.ticket()
     recovery = await tenant.in_recovery_state(ticket, "CHAT_UNLOCKED")
     return ticket, recovery, await tenant.open_chat(ticket)
@@ -180,7 +180,7 @@ async def test_a_stopping_service_ends_chat_streams_and_customers_resume_elsewhe
     url = server.create_database("draining_chat")
     keys = {"CARE_TOKEN_KEY": secrets.token_urlsafe(32), "CARE_LINK_KEYS": f"k1:{secrets.token_urlsafe(32)}"}
     async with care(url, variables=keys) as second, AsyncExitStack() as first:
-        # Longer than the timeout of the test: a stream that waited for the end of the drain would fail it.
+        # The drain may last longer than the test, so the test fails if a stream waits for the end of the drain.
         draining = await first.enter_async_context(care(url, variables=keys | {"CARE_DRAIN_TIME": "10m"}))
         elsewhere = Tenant(second, "acme")
         ticket, _, token = await open_chat(elsewhere)

@@ -98,7 +98,7 @@ class Commotion:
 
     async def _lock(self, changes: int) -> None:
         """Locks tickets: a waiting change has its number already and commits after later changes."""
-        # Not all tickets, because with all writers behind the lock no other change would commit.
+        # The hot ticket is never locked: if all writers waited for a lock, no other change would commit.
         while self.done < changes:
             ticket = self.chance.choice(self.cold)
             async with self.tenants[0].care.database.driver() as connection, connection.transaction():

@@ -47,7 +47,7 @@ async def test_an_expired_token_ends_the_stream(server: postgres.Server, clock: 
 async def test_a_stopping_service_ends_streams_and_clients_resume_elsewhere(server: postgres.Server) -> None:
     url = server.create_database("draining")
     async with care(url) as second:
-        # Longer than the test may take: a stream that waited for the end of the drain would fail it.
+        # The drain may last longer than the test, so the test fails if a stream waits for the end of the drain.
         with capture_logs() as lines:
             async with care(url, variables={"CARE_DRAIN_TIME": "10m"}) as first:
                 tenant, elsewhere = Tenant(first, "acme"), Tenant(second, "acme")

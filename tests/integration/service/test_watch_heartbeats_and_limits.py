@@ -107,7 +107,7 @@ async def test_a_client_that_does_not_read_is_cut_off_and_resumes_without_a_gap(
 
 
 async def read_until_cut_off(impatient: Care) -> tuple[list[str], list[str], str]:
-    """Lets the service end a stream that its client does not read. Then reads what gRPC kept of it.
+    """Lets the service end a stream that its client does not read. Then reads what gRPC has kept for the client.
 
     Returns the texts of all notes, those that the client received, and the resume token of the last one.
     """
@@ -125,7 +125,7 @@ async def read_until_cut_off(impatient: Care) -> tuple[list[str], list[str], str
     seen: list[str] = []
     async with watching(tenant.agent("alice"), ticket.name, resume_token=begin) as opened:
         await eventually("the end of a stream without a reader", cut)
-        # It counts against CARE_MAX_STREAMS as long as gRPC keeps messages for it.
+        # The stream counts against CARE_MAX_STREAMS as long as gRPC keeps messages for its client.
         assert sample(impatient, "care_streams_in_progress") == 1
 
         async def read_on() -> None:

@@ -1,4 +1,4 @@
-"""Many idle streams in one process: the reads for a change of another organization, and for one that all wait for."""
+"""Many idle streams in one process: how often a change is read that none of them waits for, or that all wait for."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def reads(monkeypatch: pytest.MonkeyPatch) -> Counter[str | None]:
 
 @asynccontextmanager
 async def idle(service: Care, tenant: Tenant, number: int) -> AsyncIterator[Sequence[Stream[WatchTicketsResponse]]]:
-    """Opens `number` streams of an organization, each with its resume token."""
+    """Opens `number` streams of an organization, and reads the first response of each."""
     token = service.token(sub="exporter", org=tenant.id, roles=["service"])
     clients = [CareClient.connect(service.address, token) for _ in range(CHANNELS)]
     request = WatchTicketsRequest(parent=tenant.name)
@@ -76,7 +76,7 @@ async def test_idle_streams_read_nothing_and_streams_that_wait_for_the_same_chan
                 reads.clear()
                 ticket = await few.ticket(None)
                 assert await next_tickets(others) == {ticket.name}
-                # No read for the streams of the other organization.
+                # Nothing was read for the streams of the other organization.
                 assert reads[many.id] == 0
             # Each stream started at its own position. After their first change all have the same position.
             ticket = await many.ticket(None)

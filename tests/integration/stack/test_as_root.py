@@ -1,4 +1,4 @@
-"""If root starts PostgreSQL, it runs as another account, even if only root may enter the folder."""
+"""If root starts PostgreSQL, PostgreSQL runs as another account, even if only root may enter the folder."""
 
 from __future__ import annotations
 

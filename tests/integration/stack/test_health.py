@@ -1,4 +1,4 @@
-"""`care health serve` asks the metrics address if the service uses TLS."""
+"""If the service uses TLS, `care health serve` asks the metrics address for its health."""
 
 from __future__ import annotations
 

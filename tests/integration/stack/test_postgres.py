@@ -74,7 +74,7 @@ async def test_a_row_survives_kill_9_of_the_owner_and_the_server_goes_with_it(tm
 async def test_a_lock_file_with_the_id_of_an_unrelated_process_is_stale(tmp_path: Path) -> None:
     async with postgres.running(tmp_path):
         pass
-    # As the server's account, because PostgreSQL ignores processes of other accounts.
+    # The bystander runs as the server's account, because PostgreSQL ignores processes of other accounts.
     waits = [sys.executable, "-c", "import sys; print('there', flush=True); sys.stdin.read()"]
     async with program(*launch.command(waits, account=postgres.part(tmp_path).account)) as bystander:
         (tmp_path / "postgres" / "data" / "postmaster.pid").write_text(f"{bystander.pid}\n")

@@ -1,4 +1,4 @@
-"""The embedded Temporal server: workflows survive its kill -9, and search attributes exist from the start."""
+"""The embedded Temporal server: workflows survive kill -9 of the server, and search attributes exist at the start."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ async def assert_refused(call: Awaitable[object], reason: Reason) -> None:
 
 @dataclass
 class Office:
-    """The organization `organizations/{id}`. Only the test moves its time."""
+    """The organization `organizations/{id}`. Only the test advances its time."""
 
     database: Database
     id: str

@@ -1,4 +1,4 @@
-"""The change feed: no reader passes a change that commits later than others with a higher transaction id."""
+"""The change feed: readers do not skip a change that commits after others that have higher transaction ids."""
 
 from __future__ import annotations
 

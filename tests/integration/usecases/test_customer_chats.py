@@ -132,7 +132,7 @@ async def test_a_chat_shows_its_own_messages_and_no_notes(office: Office) -> Non
     await post(office, contact, "Hello?")
     await conversation.send_message(office.store, name, "Sorry!", office.request())
     await office.note(name, "Difficult.")
-    # A note names no contact today. One that does must not be shown either.
+    # A note names no contact today. Even a note that names one must not be shown.
     async with office.database.driver() as connection:
         await connection.execute(
             "UPDATE messages SET contact_id = $2 WHERE organization = $1 AND kind = 'NOTE'", office.id, contact.id

@@ -52,7 +52,7 @@ async def test_an_inactive_ticket_is_warned_of_and_closed(office: Office) -> Non
     timing = (await deadlines.fire_deadline(office.store, name, WORKER, office.now)).ticket.timing
     close = office.now + timedelta(days=3)
     assert (timing.next_kind, timing.next_time, timing.watch_time) == (DeadlineKind.INACTIVITY_CLOSE, close, close)
-    # The response told the workflow, so nothing wakes it.
+    # The workflow knows the deadline from the response, so it is not woken.
     assert await office.wakes("TicketWorkflow") == before
     office.later(days=3)
     ticket = (await deadlines.fire_deadline(office.store, name, WORKER, office.now)).ticket

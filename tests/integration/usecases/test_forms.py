@@ -97,7 +97,7 @@ async def test_a_submission_after_the_close_creates_a_follow_up_of_the_same_assi
     assert (followed.ticket.follow_up, follow_up.ticket.follow_up_of) == (2, 1)
     assert follow_up.ticket.assignee == "alice"
     assert follow_up.ticket.timing.active_time == office.now
-    # A third submission goes to the follow-up.
+    # The next submission goes to the follow-up.
     await office.submit(recovery, "sam@example.com")
     assert (await office.log(TicketName(office.id, 2)))[0] == "CONTACT_CLAIMED"
 

@@ -54,7 +54,7 @@ async def test_a_bounce_is_recorded_on_the_message_that_it_names(office: Office)
     returned = replace(bounce, external_id="<bounce@example.org>", in_reply_to=(f"{greeting.id}@care.example",))
     ingested = await ingest(office, returned)
     assert (ingested.inbound.outcome, ingested.inbound.ticket_number) == (IngestOutcome.RECORDED, name.number)
-    # A person who knows the id is not the contact.
+    # A message that is not automatic is no bounce, and its sender is not the contact.
     forged = replace(returned, external_id="<forged@example.org>", automatic=False)
     assert (await ingest(office, forged)).inbound.outcome is IngestOutcome.UNMATCHED
 
@@ -85,7 +85,7 @@ async def test_an_email_to_a_locked_chat_is_kept_and_admitted_when_it_opens(offi
     ingested = await ingest(office, office.inbound(), name)
     assert (ingested.inbound.outcome, ingested.inbound.ticket_number) == (IngestOutcome.CHAT_LOCKED, name.number)
     after = (await office.load(name)).ticket
-    # Not visible, but a concurrent commit that opens the chat has to load the ticket again.
+    # No caller sees the new revision. Because of it, a concurrent commit that opens the chat loads the ticket again.
     assert (after.version, after.revision, after.timing) == (before.version, before.revision + 1, before.timing)
     recovery = added.recovery.recovery
     await office.unlock(RecoveryName(office.id, name.number, recovery.id))

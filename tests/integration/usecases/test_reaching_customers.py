@@ -27,7 +27,7 @@ async def test_a_form_is_sent_with_a_link_of_the_current_key(office: Office) -> 
     assert (recovery.state, recovery.key_id) == (RecoveryState.FORM_REQUESTED, "k1")
     assert office.links.read_form_token(office.token(recovery)) == (recovery.id, "k1")
     assert changed.ticket.ticket.recovery_id == recovery.id
-    # While a form is live, the ticket has no deadline, so that no close ends the form.
+    # While a form is live, the ticket has no deadline, so no automatic close ends the form.
     assert changed.ticket.ticket.timing.next_kind is None
     assert await office.wakes("ContactRecovery") == 1
 

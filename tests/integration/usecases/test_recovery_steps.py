@@ -50,7 +50,7 @@ async def test_the_grant_of_the_reply_contains_its_link_and_the_post_is_recorded
     assert grant is not None
     assert (grant.attempt, grant.read_first, grant.text) == (1, False, REPLY.replace("{form_link}", grant.link))
     assert office.links.read_form_token(grant.link.rpartition("/")[2]) == (recovery.id, "k1")
-    # A grant is not visible: it writes no activity and moves no deadline.
+    # A grant is not visible: it writes no activity and changes no deadline.
     assert (await office.log(name))[0] == "FORM_REQUESTED"
     office.later(minutes=5)
     progress = await report(office, recovery, commands.RecordPosted(1))

@@ -1,4 +1,4 @@
-"""The commands on an existing ticket: outcomes, refusals, etags, and the deadlines that each of them moves."""
+"""The commands on an existing ticket: outcomes, refusals, etags, and the deadlines that each command changes."""
 
 from __future__ import annotations
 

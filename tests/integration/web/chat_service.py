@@ -38,9 +38,9 @@ class Chat:
     watchers: int = 0
     """The number of open streams."""
     cuts: int = 0
-    """How often all streams were interrupted."""
+    """How many times all streams were interrupted."""
     is_draining: bool = False
-    """Whether the interruption was a stop of the service."""
+    """Whether the streams were interrupted because the service stops."""
     is_silent: bool = False
     """Whether streams stay open without sending anything."""
     changed: asyncio.Condition = field(default_factory=asyncio.Condition)

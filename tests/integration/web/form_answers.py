@@ -13,7 +13,7 @@ JANE = {
     "message": "\n  Cold soup.\n\nMornings & evenings are best.",
     "consent": "yes",
 }
-"""A value for each field. Each must be escaped and otherwise unchanged when the page shows it again."""
+"""A value for each field. The page must escape each, may strip white space around it, and change nothing else."""
 TYPED = {**JANE, "message": JANE["message"].strip()}
 """The same answers as the page shows them."""
 THANKS = "/f/t/thanks?reference=3F9A-12C7"

@@ -14,7 +14,7 @@ from tests.support import aborting
 
 @dataclass
 class Failure:
-    """The error with which the fake service answers."""
+    """The error that the fake service returns."""
 
     code: int
     reason: str

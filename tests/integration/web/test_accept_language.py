@@ -32,7 +32,7 @@ OFFERED = ("en", "es", "fr", "de", "ar")
         ("de;q=0", None),
         ("de;q=0.000, fr;q=0.1", "fr"),
         ("nl, ja", None),
-        # "*" and an empty header give the default.
+        # "*" selects no language.
         ("*", None),
         ("*, fr;q=0.5", "fr"),
         ("nl, *;q=0.1", None),

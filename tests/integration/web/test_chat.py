@@ -334,7 +334,7 @@ async def test_the_page_says_that_the_service_is_down(
     page = Page(response)
     assert (response.status_code, response.headers["Retry-After"]) == (503, "90")
     assert page.one("a", class_="action").attributes["href"] == "/c/t?lang=fr"
-    # Also if text was typed before a button requested other messages.
+    # The page keeps typed text if a button requests other messages meanwhile.
     kept = Page(await pages.post("/c/t", data={"text": "Hello", "before": ""}))
     assert kept.values["text"] == "Hello"
 

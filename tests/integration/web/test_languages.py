@@ -31,7 +31,7 @@ TYPED = GOOD | {"phone": "+44 20 7946 0958", "display_name": "Jane Doe", "messag
 
 @dataclass(frozen=True)
 class Answer:
-    """A page with the keys of its texts, and the request for it."""
+    """A request for a page, and the keys of texts that the page must contain."""
 
     heading: str
     status: int

@@ -1,4 +1,4 @@
-"""`care web` as a process reads its environment, logs no personal data, and ends when it is told to."""
+"""`care web` as a process reads its environment, logs no personal data, and stops on request."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Role:
     process: Process
     url: str
     lines: list[str] = field(default_factory=list)
-    """The lines that it has logged so far."""
+    """The lines that the role has logged so far."""
 
     async def stop(self) -> int:
         """Stops the role. Returns its exit status when the process and its log have ended."""

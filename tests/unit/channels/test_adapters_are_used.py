@@ -1,4 +1,4 @@
-"""Each adapter is opened by the worker, each channel has a way to be configured, and the service knows each site."""
+"""The worker opens each adapter, each channel can be configured, and the service has a reply limit for each site."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.unit.vocabulary.source import modules
 
 TOKEN = {"CARE_TOKEN": "the-workers-token"}
 METHODS = ({"post_reply", "read_reply", "retract_reply"}, {"send", "check"})
-"""The methods of a review site's adapter, and of a channel's."""
+"""The methods of an adapter for a review site, and those of an adapter for a channel."""
 PROTOCOLS = {"ReviewSite", "Messenger"}
 
 

@@ -39,7 +39,7 @@ def settings(*variables: Mapping[str, str]) -> WorkerSettings:
 
 
 def error_of(*variables: Mapping[str, str]) -> str:
-    """Returns the line with which the role ends."""
+    """Returns the error for these variables: one line that shows no secret."""
     with pytest.raises(ConfigurationError) as error:
         settings(*variables)
     line = str(error.value)

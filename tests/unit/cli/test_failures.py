@@ -1,4 +1,4 @@
-"""A program that fails at its start is explained in one line, with what to do."""
+"""A known failure of a program at its start is explained in one line, mostly with what to do."""
 
 from __future__ import annotations
 

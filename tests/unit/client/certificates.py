@@ -1,4 +1,4 @@
-"""Certificates for a test: an authority for the time of the test, and the certificates that it signs."""
+"""A certificate authority that exists only during a test, and the certificates that it signs."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def authority() -> Pair:
 
 
 def issued(by: Pair, name: str) -> Pair:
-    """Returns a certificate for the server at 127.0.0.1, or for a client with the name `name`."""
+    """Returns a certificate with the common name `name`, which a server at 127.0.0.1 or a client can use."""
     return _issue(name, by)
 
 

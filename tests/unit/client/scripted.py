@@ -1,4 +1,4 @@
-"""A gRPC server that answers every method of the contract as a test says, and records the calls."""
+"""A gRPC server that sends the responses that a test gives it, to calls of any method, and records the calls."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from grpc_status import rpc_status
 
 @dataclass(frozen=True)
 class Failure:
-    """An answer that is an error. With a reason it is an error of Care."""
+    """A response that is an error. With a reason, the error has the details of an error of Care."""
 
     code: grpc.StatusCode
     reason: str = ""
@@ -29,7 +29,7 @@ class Failure:
 
 
 class Silence:
-    """No answer as long as the caller waits."""
+    """No response as long as the caller waits."""
 
     def __init__(self) -> None:
         self.over = asyncio.Event()
@@ -57,7 +57,10 @@ class Call:
 
 
 class Script(grpc.GenericRpcHandler):
-    """Answers with `answers` one after the other, and then with the empty message."""
+    """Responds with `answers`, one after the other.
+
+    A unary call takes one of them, or the empty message if none is left. A stream takes them up to the next `End`.
+    """
 
     def __init__(self, *answers: Message | Failure | Silence | End) -> None:
         self.answers = list(answers)

@@ -1,4 +1,4 @@
-"""The channel adds token and deadline to each kind of call to a real server."""
+"""The channel with a real server: the token and deadline that it adds to calls, and when it may send the token."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ async def test_a_server_of_another_authority_is_rejected(server: Pair) -> None:
 async def test_authorities_of_the_machine_are_trusted(
     ca: Pair, server: Pair, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    # OpenSSL's variable adds the test's authority to those of the machine.
+    # OpenSSL's variable names the file with the machine's authorities. Here it has only the test's authority.
     monkeypatch.setenv("SSL_CERT_FILE", str(file(tmp_path, "machine.pem", ca.pem)))
     script = Script()
     credentials = grpc.ssl_server_credentials([(server.key, server.pem)])

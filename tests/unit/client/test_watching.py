@@ -106,7 +106,7 @@ async def test_watching_starts_where_the_request_says_and_leaves_the_request_unc
 
 
 async def test_streams_that_end_without_a_message_are_retried() -> None:
-    # More often than a call is retried.
+    # A unary call is not retried as many times.
     script = Script(*[AWAY] * 8, END, Failure(grpc.StatusCode.CANCELLED), change("a"), Silence())
     assert await watch_names(script, 1) == ["a"]
     assert set(resume_tokens(script)) == {""}

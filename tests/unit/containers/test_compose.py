@@ -38,7 +38,7 @@ SETTINGS: dict[str, type[RoleSettings]] = {"serve": ServiceSettings, "work": Wor
 
 
 def care(arguments: list[str]) -> None:
-    """Lets the program parse a command line without running it. Raises an error if the program refuses it."""
+    """Parses a command line as the program does, but runs nothing. Raises an error if the command line is invalid."""
     command = typer.main.get_command(app)
     assert isinstance(command, typer.core.TyperGroup)
     name, *rest = arguments
@@ -152,7 +152,7 @@ def test_a_published_port_is_the_one_on_which_the_role_listens(service: str, var
 
 
 def test_containers_find_each_other() -> None:
-    """Every host in a variable is a container that listens on that port."""
+    """Every address in a variable of Care's containers consists of a container and a port on which it listens."""
     listening = {"postgres:5432", "temporal:7233", "service:50051", "review-site:8090", "mailpit:1025"}
     named = {
         host

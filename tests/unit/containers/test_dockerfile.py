@@ -41,7 +41,7 @@ import care_web.main, care_workflows.worker
 
 
 def read_lock(name: str) -> dict[str, str]:
-    """Returns the entries of a lock, each with its hashes, by canonical name. With markers a name can have several."""
+    """Returns the entries of a lock file. With different markers, a package can have several entries."""
     text = re.sub(r"^\s*#.*\n", "", (ROOT / name).read_text(encoding="utf-8"), flags=re.MULTILINE)
     entries = re.findall(r"^([a-z0-9.-]+)(==[^\n]*(?:\n +--hash=\S+(?: \\\\)?)+)", text, re.MULTILINE)
     return {found + rest.partition(" \\\\")[0]: rest for found, rest in entries}
@@ -68,7 +68,7 @@ def test_copied_files_exist_and_nothing_else_reaches_the_builder() -> None:
     ignored = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if not line.startswith("#")]
     assert ignored[0] == "*"
     assert sorted(line.removeprefix("!") for line in ignored if line.startswith("!")) == sorted(SOURCES)
-    # No ignored path is part of the repository.
+    # The paths that are excluded again are not part of the repository.
     again = [line for line in ignored[1:] if not line.startswith("!")]
     assert again == ["**/__pycache__", "**/*.egg-info"]
 

@@ -1,4 +1,4 @@
-"""The pages about channels name each channel, and each failure that a webhook may answer with."""
+"""The pages about channels name each channel, and channels.md names each reason for a failed delivery."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""docs/decisions: each file has a status in the one format, and README.md lists all of them."""
+"""docs/decisions: each file begins in the format that README.md describes, and README.md lists all files."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_decision_has_its_number_and_a_status(path: Path) -> None:
     for number, file in re.findall(LINK, decision.status):
         assert file.startswith(number)
         assert number > decision.number
-        # The later decision says what it changes.
+        # The later decision names this one.
         assert f"decision {decision.number}" in (FOLDER / file).read_text(encoding="utf-8").lower()
 
 

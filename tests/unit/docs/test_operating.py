@@ -1,4 +1,4 @@
-"""The docs name each metric, search attribute and variable. Each is registered, set and read."""
+"""Each metric and search attribute is documented and set, and each variable is explained. The docs name no others."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_each_metric_is_documented() -> None:
 def test_each_metric_is_set(name: str) -> None:
     inside = CODE[next(path for path in CODE if str(path) == metrics.__file__)]
     outside = [text for path, text in CODE.items() if str(path) != metrics.__file__]
-    # A private one is set by a method of the class.
+    # A private metric is set by a method of the class.
     used = inside.count(f"self.{name}") > 1 if name.startswith("_") else any(f".{name}" in text for text in outside)
     assert used
 
@@ -70,7 +70,7 @@ def test_each_search_attribute_is_registered_and_documented() -> None:
 def test_each_search_attribute_is_set() -> None:
     names = [name for name, value in vars(search_attributes).items() if isinstance(value, SearchAttributeKey)]
     for name in names:
-        # A workflow's change, or a value at the start.
+        # A workflow changes the attribute, or the start of the workflow sets it.
         uses = [
             text for text in CODE.values() if re.search(rf"\b(_update\({name}|SearchAttributePair\(_{name})\b", text)
         ]

@@ -1,4 +1,4 @@
-"""Fields of filters: the values and comparisons of each, their conditions, and the errors of wrong ones."""
+"""Fields of filters: the values and comparisons that each accepts, the conditions that result, and the errors."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Filters are parsed by the grammar of AIP-160. Every other text is refused with the position of the mistake."""
+"""Filters are parsed by the grammar of AIP-160. A text with a mistake is refused with the position of the mistake."""
 
 from __future__ import annotations
 

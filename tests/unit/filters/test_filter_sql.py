@@ -1,6 +1,6 @@
-"""The storage supports each field of the filters in every comparison and as an order.
+"""The storage supports each field of the filters with each of its comparisons, and each order.
 
-The cases come from the fields. A field that the storage does not support fails here.
+The cases are made from the fields. So a new field that the storage does not support fails here.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from tests.support.sample_tickets import TICKET
 PROTOS = Path(__file__).parents[3] / "protos" / "care" / "v1"
 DIALECT = make_url("postgresql+asyncpg://").get_dialect()()
 ORGANIZATIONS = ("acme", None)
-"""The organization of the values, and all organizations."""
+"""The organization of `NAMES`, and None for all organizations."""
 NAMES = (
     "organizations/acme/agents/alice",
     "organizations/acme/locations/soho",
@@ -64,7 +64,7 @@ def _is_name(field: NameField, name: str) -> bool:
 
 
 def comparisons(name: str, field: Field) -> Iterator[str]:
-    """Yields filters by a field: each comparison with a value, and the tests for any value and none."""
+    """Yields filters by one field: each comparison with a value, and whether the field has no value or any value."""
     yield from (f"{name} {comparator} {value(field)}" for comparator in field.comparators)
     if field.optional and Comparator.EQUAL in field.comparators:
         yield f'{name} = ""'

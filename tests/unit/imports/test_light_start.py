@@ -1,4 +1,4 @@
-"""A role starts without the libraries that it needs later, seldom or never."""
+"""A role starts without importing the libraries that it needs only later, seldom or never."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NEVER = {
     "sqlalchemy.orm": "only Core is used",
     "temporalio.worker": "only workers need it",
 }
-"""What other libraries would import if Care let them, or what it imports only by its configuration."""
+"""Modules that Care does not import by default, each with what could import it, or with what it is for."""
 SERVICE = {"asyncpg", "care_service.storage", "cryptography", "grpc", "jwt", "sqlalchemy", "temporalio"}
-"""What the parent of several processes does not import."""
+"""What the parent process does not import if several processes serve."""
 
 
 @pytest.mark.parametrize(
@@ -47,7 +47,7 @@ def test_modules_start_without(modules: str, absent: set[str]) -> None:
 
 
 def imported_with(modules: list[str]) -> set[str]:
-    """Returns the names of all modules that a new interpreter has after it imported these."""
+    """Returns the names of all modules that a new interpreter has loaded after it imported `modules`."""
     program = "import importlib, sys; [importlib.import_module(name) for name in sys.argv[1:]]; print(*sys.modules)"
     done = subprocess.run(
         [sys.executable, "-P", "-c", program, *modules], capture_output=True, text=True, check=True, timeout=300

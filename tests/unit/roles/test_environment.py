@@ -55,7 +55,7 @@ def test_the_process_own_environment_is_the_default(monkeypatch: pytest.MonkeyPa
     for name, value in GOOD.items():
         monkeypatch.setenv(name, value)
     assert load(Settings).web_url == "http://127.0.0.1:8080"
-    # A given environment replaces it completely.
+    # A given environment completely replaces that of the process.
     assert "CARE_WEB_URL is missing" in refusal(CARE_TOKEN_KEY=KEY)
 
 

@@ -1,4 +1,4 @@
-"""The connection of a role to the service: its variables, and the ones that it refuses with one line."""
+"""The connection of a role to the service: what its variables do, and the one-line errors of wrong variables."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def ca() -> Pair:
 
 @pytest.fixture
 def files(ca: Pair, tmp_path: Path) -> Mapping[str, str]:
-    """Returns files by their content."""
+    """Returns the paths of files by what the files contain. The file `absent` does not exist."""
     own = issued(ca, "worker")
     contents = {"ca": ca.pem, "certificate": own.pem, "key": own.key, "text": b"nothing", "token": b"from-a-file\n"}
     for name, content in contents.items():

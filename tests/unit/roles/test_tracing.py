@@ -1,4 +1,4 @@
-"""Traces continue in another process, and variables set where a role sends them."""
+"""Traces: how they continue in another process, and the variables that say where a role sends its spans."""
 
 from __future__ import annotations
 

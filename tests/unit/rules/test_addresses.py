@@ -25,7 +25,7 @@ from care_rules.refusals import Reason, Refusal
             "+\u0661 \u0664\u0661\u0665 \u0665\u0665\u0665 \u0662\u0666\u0667\u0661",
             "",
             "+14155552671",
-        ),  # Arabic digits,
+        ),  # Arabic digits
     ],
 )
 def test_a_phone_number_becomes_e164(given_text: str, region: str, normal: str) -> None:

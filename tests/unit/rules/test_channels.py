@@ -1,4 +1,4 @@
-"""A message goes through the preferred channel if the contact has an address for it, or else through another."""
+"""A message goes through the preferred channel if the contact has an address for it, otherwise through another one."""
 
 from __future__ import annotations
 

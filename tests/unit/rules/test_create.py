@@ -100,7 +100,7 @@ def test_a_local_number_uses_the_phone_region_of_the_location() -> None:
 def test_refusals_follow_the_order_of_the_design() -> None:
     exists = replace(OF_REVIEW, open_ticket=3, reporter=samples.agent("alice", can_be_reporter=False))
     assert refusal_of(exists, replace(CREATE, location="camden")).reason is Reason.INVALID_FIELD
-    # PERMISSION_DENIED comes before all other refusals.
+    # After the fields, the permission of the caller is checked first.
     assert refusal_of(exists).reason is Reason.REPORTER_NOT_ALLOWED
     refusal = refusal_of(replace(exists, reporter=samples.agent("alice")))
     assert (refusal.reason, refusal.metadata) == (

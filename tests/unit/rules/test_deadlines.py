@@ -1,4 +1,4 @@
-"""Deadlines: the next one is the earliest. Several events move the times at which a ticket is due, warned or closed."""
+"""Deadlines: the next one is the earliest. Several events change when a ticket is due, gets a warning or is closed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from care_rules.timing import DeadlineKind, Timing
 from tests.support.sample_tickets import EARLIER, TICKET, form
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-# A ticket of normal priority is answered in 4 hours and resolved in 2 days.
+# For a ticket of normal priority, the first response is due after 4 hours, and the resolution after 2 days.
 PROMISED = (PriorityDeadlines(Priority.NORMAL, 4 * HOUR, 2 * DAY),)
-# The defaults: closed after 30 days, and warned 3 days before.
+# By default, an inactive ticket is closed after 30 days, with a warning 3 days before.
 WARNING = Deadline(DeadlineKind.INACTIVITY_WARNING, EARLIER + 27 * DAY)
 
 

@@ -1,4 +1,4 @@
-"""Every command in every situation follows the order of refusals, which this test repeats independently."""
+"""Every command is refused in the right order of refusals in every situation. The test implements the order again."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def situations() -> Iterator[Situation]:
 
 
 def expected_reason(command: str, at: Situation) -> str | None:
-    """Returns the reason by the design's order: role, CLOSED, owner, machine, the rest."""
+    """Returns the first reason in the order role, CLOSED ticket, assignee, state machine, the rest. None if allowed."""
     agent, supervisor = Role.AGENT in at.roles, Role.SUPERVISOR in at.roles
     service = Role.SERVICE in at.roles and command == "AddContact"
     if not agent and not service:
@@ -81,7 +81,7 @@ def expected_by_machine(command: str, at: Situation) -> str | None:
 def expected_otherwise(command: str, at: Situation) -> str | None:
     if command == "SendRecoveryForm" and not at.has_review:
         return "NO_REVIEW"
-    # TakeTicket by the assignee changes nothing, so it does not depend on the toggle.
+    # TakeTicket by the assignee changes nothing, so it succeeds even if the agent can no longer be assigned.
     takes = command == "TakeTicket" and at.relation is Relation.UNASSIGNED
     if (takes or command == "AssignTicket") and not at.can_be_assignee:
         return "NOT_ASSIGNABLE"

@@ -1,4 +1,4 @@
-"""The next step of a recovery follows from its state, its reply's state, and those of the review's other recoveries."""
+"""The next step of a recovery depends on its state, its reply, and the replies of the review's other recoveries."""
 
 from __future__ import annotations
 
@@ -164,7 +164,7 @@ def test_an_ended_recovery_retracts_its_public_reply_and_is_otherwise_done(
 
 @pytest.mark.parametrize("reply_state", [ReplyState.NOT_PUBLIC, ReplyState.POSTED])
 def test_a_refused_or_removed_reply_needs_no_retraction(reply_state: ReplyState) -> None:
-    # If the reply was public, then only before the refusal.
+    # The reply was public only before the refusal, if at all.
     assert step(replace(at(RecoveryState.REFUSED, reply_state), end_time=NOW + timedelta(hours=1))) is RecoveryStep.DONE
 
 
@@ -185,7 +185,7 @@ def test_an_unlocked_chat_needs_no_step(reply_state: ReplyState) -> None:
         (ReplyState.NOT_PUBLIC, RecoveryStep.RETRACT),
         (ReplyState.POSTING, RecoveryStep.HOLD),
         (ReplyState.POSTED, RecoveryStep.DONE),
-        # It replaced the older reply, and is being or has been retracted.
+        # The newer reply replaced the older one, and is being retracted or has been retracted.
         (ReplyState.RETRACTING, RecoveryStep.DONE),
         (ReplyState.RETRACTED, RecoveryStep.DONE),
     ],

@@ -1,4 +1,4 @@
-"""Scheduling: decisions move deadlines, and only scheduling makes the decisions that a store commits."""
+"""Scheduling computes the deadlines after a decision. Only scheduled decisions can be committed."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ from tests.support import sample_tickets as samples
 from tests.support.sample_tickets import ALICE, EARLIER, NEW_ID, NOW, TICKET, WORKER
 
 NOTE = commands.AddNote("Called.", NEW_ID)
-# The defaults: a ticket closes after 30 days, and the team is warned 3 days before.
+# By default, an inactive ticket is closed after 30 days, with a warning 3 days before.
 WARNING = timedelta(days=27)
 
 

@@ -1,4 +1,4 @@
-"""A change of each setting moves exactly what the setting states, for tickets in many situations."""
+"""A change of a setting moves exactly the times that the setting declares (`Moves`), for tickets in many situations."""
 
 from __future__ import annotations
 

@@ -50,7 +50,7 @@ def after_close(
     target: TicketSnapshot | None = None,
     last: TicketSnapshot | None = None,
 ) -> FormSnapshot:
-    """Returns a form of the CLOSED ticket 7. `target` is the review's open ticket, `last` the last one of the chain."""
+    """Returns a form of the CLOSED ticket 7. `target` is the review's open ticket, `last` the last follow-up."""
     return replace(form(state, TicketStatus.CLOSED, *submitted), open=target, last=last)
 
 
@@ -287,7 +287,7 @@ def test_the_number_of_claims_through_the_link_of_an_earlier_ticket_is_limited_t
 
 @pytest.mark.parametrize(("creator", "has_room"), [(None, False), ("alice", True)])
 def test_only_a_recovery_by_the_team_makes_room_for_claims(creator: str | None, *, has_room: bool) -> None:
-    """Claims that are older than a follow-up by the customer still count: the team has not seen them yet."""
+    """Claims from before a recovery that the customer caused still count: the team may not have seen them yet."""
     claims = [replace(samples.contact(), id=UUID(int=number)) for number in range(1, MAX_CLAIMS + 1)]
     live = replace(samples.form(RecoveryState.CHAT_UNLOCKED), id=NEW_ID, creator=creator, create_time=NOW)
     target = samples.snapshot(live, replace(TICKET, number=9))

@@ -49,7 +49,7 @@ OTHER: dict[str, tuple[Any, FieldChange | None]] = {
     "follow_up": (9, None),
     "timing": (Timing(active_time=EARLIER + timedelta(hours=1)), None),
 }
-"""By field: another value, and the change in the log."""
+"""For each field, another value and the change that the log must show. None: the log shows no change."""
 
 
 def test_each_field_is_logged_or_has_a_reason_not_to_be() -> None:
@@ -60,7 +60,7 @@ def test_each_field_is_logged_or_has_a_reason_not_to_be() -> None:
 @pytest.mark.parametrize("field", FIELDS)
 def test_a_change_is_shown_if_its_field_is_logged(field: str) -> None:
     value, shown = OTHER[field]
-    # Resource names start with the organization. Without it, the log shows the bare value.
+    # Without an assignee, no value in the log contains the organization.
     ticket = TICKET if shown else replace(TICKET, assignee=None)
     changes = ticket_changes(ticket, replace(ticket, **{field: value}))
     assert changes == (() if shown is None else (shown,))

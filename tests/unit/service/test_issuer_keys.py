@@ -89,7 +89,7 @@ async def test_concurrent_calls_wait_for_the_same_fetch() -> None:
     keys = TokenKeys(source, HOUR)
     waiting = [asyncio.create_task(keys.refresh_now()) for _ in range(10)]
     await source.until(lambda: source.asked > 0)
-    # The caller of the first one cancels it.
+    # The first caller cancels its call.
     waiting[0].cancel()
     source.open.set()
     await asyncio.gather(*waiting[1:])

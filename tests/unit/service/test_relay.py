@@ -34,7 +34,7 @@ class Rows:
         self.limits: list[int] = []
         """The limit of each claim."""
         self.parked: list[tuple[int, str]] = []
-        """The attempt and the failure of each parked row."""
+        """The number of attempts and the failure of each parked row."""
         self.deleted = asyncio.Event()
 
     async def claim(self, limit: int, duration: timedelta) -> Sequence[Wake]:
@@ -123,7 +123,7 @@ async def test_a_row_that_temporal_refuses_is_parked_after_several_attempts() ->
 
 async def test_attempts_while_temporal_is_down_park_no_row() -> None:
     rows = Rows()
-    # The last one is raised first.
+    # The last failure in the list is raised first.
     failures = [rpc_error(RPCStatusCode.INVALID_ARGUMENT)] * 4 + [rpc_error(RPCStatusCode.UNAVAILABLE)] * 9
     relay = Relay(rows, Temporal(failures), Metrics())
     for _ in range(14):
@@ -179,7 +179,7 @@ async def test_a_workflow_is_woken_in_the_trace_of_the_change() -> None:
     assert temporal.traces == [WAKE.traceparent]
 
 
-# --- starts that do not wait for their rows ---------------------------------------------------------------------------
+# --- starts before the rows are claimed -------------------------------------------------------------------------------
 
 NEW = replace(WAKE, is_new_workflow=True)
 

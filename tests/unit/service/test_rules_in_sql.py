@@ -1,4 +1,4 @@
-"""Each state is on one side of each distinction in SQL statements, so a new state must be assigned to one."""
+"""SQL statements divide states into two sets, in several ways. A new state must be added to one set of each pair."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ def keys_of(*members: object) -> KeySet:
 
 
 def ignored_reasons(member: object) -> list[str]:
-    """Returns why a member is ignored. Checks that it gives no key."""
+    """Checks that a member of a key set gives no key. Returns the reasons why it is ignored."""
     keys, reasons = read_key_set(json.dumps({"keys": [member]}).encode())
     assert keys == KeySet()
     return reasons
@@ -71,7 +71,7 @@ def test_a_key_is_used_with_its_own_algorithm_only(algorithm: str) -> None:
 
 
 def forge(header: dict[str, str], secret: bytes) -> str:
-    """Returns a token with an HMAC of a public text. Libraries refuse to create one."""
+    """Returns a token with an HMAC. The secret may be public, for which libraries refuse to create a token."""
     _, claims, _ = sign(private_key("ES256"), "ES256", None).split(".")
     signed = f"{urlsafe_b64encode(json.dumps(header).encode()).rstrip(b'=').decode()}.{claims}"
     mac = hmac.digest(secret, signed.encode(), "sha256")
@@ -126,7 +126,7 @@ def test_a_token_must_name_its_key_only_if_there_are_several() -> None:
 
 
 def test_two_keys_may_share_an_id() -> None:
-    # RFC 7517, section 4.5: if they are alternatives of different types.
+    # RFC 7517, section 4.5, allows this for alternatives of different types.
     found = verifier(jwk(private_key("RS256"), kid="a"), jwk(private_key("ES256"), kid="a"))
     for algorithm in ("RS256", "ES256"):
         assert found.verify(sign(private_key(algorithm), algorithm, "a")).caller.id == "alice"

@@ -74,7 +74,7 @@ async def test_a_start_without_a_plan_makes_the_workflow_ask() -> None:
 
 @pytest.mark.parametrize("row", [TICKET, replace(RECOVERY, is_new_workflow=False)])
 async def test_a_poke_has_no_plan(row: Wake) -> None:
-    # It could arrive after a newer one.
+    # A plan in a poke could arrive after a newer plan.
     temporal, plans = Temporal(), Plans(DeadlinePlan(step=DEADLINE_STEP_DONE))
     await wake(temporal, plans, row)
     assert (temporal.signals, plans.asked) == ([("poke", [])], 0)

@@ -1,4 +1,4 @@
-"""The limit for each write of a stream, which one timer watches."""
+"""Each write of a stream has a time limit. One timer watches all writes of the stream."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ LIMIT: Final = 0.2
 
 
 def after(seconds: float) -> asyncio.Future[None]:
-    """Returns a future that is done after the time."""
+    """Returns a future that is done after `seconds`."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[None] = loop.create_future()
     loop.call_later(seconds, future.set_result, None)

@@ -2,8 +2,8 @@
 
 python -m tests.unit.stored.renew_stored_names
 
-The list only grows. A database may still contain a name that no field and no enum has any more. So the name needs
-`formerly` at its present field, or a migration that rewrites it.
+The list only grows. A database may still contain a name that no field and no enum has any more. Such a name needs
+`formerly` at the field that replaced it, or a migration that rewrites it.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ from care_service.storage.rows import Mapping
 STORED_NAMES: Final = Path(__file__).with_name("stored_names.txt")
 
 MIGRATED: Final[dict[str, str]] = {}
-"""Names that no code reads any more, with the migration that rewrote or removed them: "settings.x": "0012"."""
+"""Names that no code reads any more, each with the migration that removed it, such as "settings.x": "0012"."""
 
 _TABLES: Final = tuple(value for value in vars(rows).values() if isinstance(value, Mapping))
 
 
 def stored_names() -> Iterator[str]:
-    """Yields each name that this release reads: fields of JSON, and the values of enums there and in columns.
+    """Yields each name that this release reads: fields in stored JSON, and values of enums in JSON and in columns.
 
-    `settings.deadlines.priorities.priority` is a field, `settings.deadlines.priorities.priority=HIGH` a value of it.
+    `settings.deadlines.priorities.priority` is a field. `settings.deadlines.priorities.priority=HIGH` is a value of it.
     """
     yield from _names("settings", Settings)
     for table in _TABLES:

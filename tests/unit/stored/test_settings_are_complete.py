@@ -1,4 +1,4 @@
-"""Each setting has a reader, a writer, documentation, and a statement about what a change of it moves."""
+"""Each setting can be read and written, and the documentation says what a change of the setting recalculates."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.sample_settings import EVERY_SETTING
 
 ROOT = Path(__file__).parents[3]
 NOT_SETTINGS = {"name", "etag"}
-"""Fields of the message that are not settings: they identify it."""
+"""The fields of the message `Settings` that are not settings."""
 MOVED = {Moves.DEADLINES: "deadlines", Moves.REMINDERS: "reminders of forms"}
 
 

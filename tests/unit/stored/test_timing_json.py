@@ -1,4 +1,4 @@
-"""The stored timing of a ticket: values of other releases are kept unchanged and never prevent its load."""
+"""The stored timing of a ticket: values of other releases are kept, and never prevent the load of the ticket."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ def test_each_edit_names_a_check() -> None:
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A checkout with one function and a test of it, which also passes if the function adds."""
+    """A checkout with one function and three tests: one notices `+` for `*`, one does not, and one is wrong."""
     (tmp_path / "product.py").write_text(PRODUCT, encoding="utf-8")
     (tmp_path / "test_weak.py").write_text(TEST.format(width=2, height=2, area=4), encoding="utf-8")
     (tmp_path / "test_strong.py").write_text(TEST.format(width=2, height=3, area=6), encoding="utf-8")

@@ -33,7 +33,7 @@ def _nested(message: Descriptor) -> Iterator[EnumDescriptor]:
 
 @cache
 def values_of_the_contract() -> Mapping[str, str]:
-    """Returns the full name of the enum of each value. Names of values are unique in the contract."""
+    """Returns the full name of each value's enum, by the name of the value. Each name occurs once in the contract."""
     return {value.name: name for name, enum in enums_of_the_contract().items() for value in enum.values}
 
 

@@ -39,12 +39,12 @@ class Module:
     nodes: tuple[tuple[ast.AST, tuple[ast.AST, ...]], ...]
     """Imports, classes, constants, sets, and nodes that decide by an enum, each with its parents, outermost first."""
     names: Mapping[str, str]
-    """By name within the file: the full name of the import."""
+    """The imports of the form `from … import name as other`: for each name in the file, the name in its module."""
 
 
 @cache
 def modules() -> tuple[Module, ...]:
-    """Yields every file of the packages, except generated ones."""
+    """Returns every Python file of the packages."""
     return tuple(
         read(package.partition("/")[2], str(path.relative_to(ROOT)), path.read_text(encoding="utf-8"))
         for package in PACKAGES

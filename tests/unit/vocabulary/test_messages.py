@@ -1,4 +1,4 @@
-"""Each field of an entity is shown to callers or has a reason not to be. Each field of a message is filled."""
+"""Each field of an entity is shown to callers or is listed here as hidden. Each field of a message is filled."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ SHOWN: list[tuple[Callable[..., Message], type, str, type[Message], set[str]]] =
         message.Message,
         "message",
         customer_service_pb2.ChatMessage,
-        # The customer sees neither which agent wrote it, nor how it was sent.
+        # The customer sees neither which agent wrote a message, nor how it was sent.
         {"activity_number", "ordinal", "author_kind", "author", "author_display_name", "recovery_id", "contact_id"}
         | {"channel", "automatic"},
     ),

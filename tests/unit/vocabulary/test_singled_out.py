@@ -86,7 +86,7 @@ REVIEWED: dict[str, str] = {
 
 
 def places(module: Module) -> Iterator[tuple[str, str]]:
-    """Yields each place that names some members of an enum: the enum's full name and the place."""
+    """Yields each place that names some members of an enum but not all: the full name of the enum, and the place."""
     for node, parents in module.nodes:
         match node:
             case ast.Compare():

@@ -101,7 +101,7 @@ def root(node: ast.expr) -> str:
 
 
 def problems(tree: ast.Module) -> list[str]:
-    """Returns what a replay may not repeat, each as line and reason."""
+    """Returns the code that a replay may not repeat: the line and the reason of each place."""
     constants = module_names(tree)
     found = [(0, f"imports {module}") for module in imports(tree) if not is_allowed(module)]
     for node in ast.walk(tree):

@@ -30,8 +30,9 @@ def test_the_workflows_are_checked() -> None:
 
 @pytest.mark.parametrize("path", WORKFLOW_CODE, ids=lambda path: path.stem)
 def test_no_finally_block_awaits(path: Path) -> None:
-    # Python closes the coroutine of an evicted workflow by GeneratorExit. A `finally` that awaits ignores it, which
-    # Python reports as an error. `except CancelledError` runs for a cancellation only.
+    # Python closes the coroutine of an evicted workflow with GeneratorExit. A `finally` block that awaits ignores this
+    # exception, and Python reports that as an error. A block of `except CancelledError` may await, because it runs only
+    # for a cancellation.
     awaits = [
         inner.lineno
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))

@@ -158,7 +158,7 @@ async def move(world: World) -> None:
 
 _NO_MORE: Final = frozenset({"TICKET_CLOSED"})
 _NO_CHAT: Final = frozenset({"CHAT_LOCKED", "LINK_UNKNOWN"})
-"""The chat has ended, and the link is not valid after another contact took its place."""
+"""The chat is locked, or another contact has replaced this one, so the link is not valid any more."""
 ACTS: Final[dict[Callable[[World], Awaitable[object]], tuple[int, frozenset[str]]]] = {
     raise_ticket: (1, frozenset()),
     edit_review: (1, frozenset()),
@@ -175,4 +175,4 @@ ACTS: Final[dict[Callable[[World], Awaitable[object]], tuple[int, frozenset[str]
     mail: (8, frozenset()),
     move: (3, _NO_MORE | {"ILLEGAL_TRANSITION"}),
 }
-"""The weight of each act, and the reasons with which it may be refused: acts choose a ticket or a link in any state."""
+"""The weight of each act, and the reasons with which the service may refuse it, because any ticket may be chosen."""

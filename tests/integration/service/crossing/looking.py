@@ -27,10 +27,11 @@ _OTHERS: Final = 3
 
 
 async def look(world: World, *, everything: bool) -> None:
-    """Fetches what customers can fetch, and compares it.
+    """Fetches what customers can fetch, and checks that they may see it.
 
-    Either everything, or what may have changed since the last call: all of the changed and the related tickets. A few
-    other tickets are read as well, in case they are related in an unexpected way.
+    Reads all forms. Of the chats and emails, reads everything, or only those of the tickets that have changed since the
+    last call and of the related tickets. A few other tickets are then read too, in case they are related in an
+    unexpected way.
     """
     changed = await learn(world)
     others = [name for name in world.tickets if name not in changed]

@@ -1,4 +1,4 @@
-"""The texts that the random acts write, the people who may see them, and the links that they hold."""
+"""The texts that the random acts write, the people who may see each text, and the links of these people."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class NothingFitsError(Exception):
 
 @dataclass
 class World:
-    """See the module."""
+    """The state of a run, as the module says."""
 
     tenant: Tenant
     rng: Random
@@ -84,12 +84,12 @@ class World:
         return Ticket(name=self.choose(self.tickets))
 
     def one_of(self, known: dict[str, str]) -> tuple[str, str]:
-        """Chooses mostly one of the latest, because the contacts of earlier ones may have been rejected."""
+        """Chooses mostly one of the latest items, because the contacts of earlier items may have been rejected."""
         items = list(known.items())
         return self.choose(items[-4:] if self.rng.random() < 0.7 else items)
 
     async def ticket_at(self, state: ContactState.ValueType) -> Ticket:
-        """Chooses mostly a ticket in this contact state, otherwise any ticket with a recovery, to be refused."""
+        """Chooses mostly a ticket in this contact state, otherwise any ticket with a recovery, for a refusal."""
         request = tickets.ListTicketsRequest(parent=self.tenant.name, page_size=1000)
         listed = (await self.tenant.agent(AGENTS[0]).tickets.ListTickets(request)).tickets
         found = [ticket for ticket in listed if ticket.name in self.tickets]

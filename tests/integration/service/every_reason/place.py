@@ -1,4 +1,4 @@
-"""A call that is refused, and the services in which it is made."""
+"""A call that is refused, and the services that can refuse it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Provoked:
     """For a stream: ends it after its first response."""
 
     async def refusal(self) -> CheckedError:
-        """Makes the call without care_client, which does not keep all of an error."""
+        """Makes the call without care_client, which would drop parts of the error."""
         (method,) = (each for each in methods() if each.input_type.full_name == self.request.DESCRIPTOR.full_name)
         async with grpc.aio.insecure_channel(self.care.address) as channel:
             with pytest.raises(grpc.aio.AioRpcError) as caught:
@@ -68,7 +68,7 @@ class Place:
 
     tenant: Tenant
     timed: Tenant
-    """An organization whose time `hours_later` sets forward."""
+    """An organization whose clock `hours_later` advances."""
     hours_later: Callable[[int], None]
     troubled: Tenant
     stop_database: Callable[[], None]
@@ -89,7 +89,7 @@ class Place:
         fields: Iterable[str] = (),
         tenant: Tenant | None = None,
     ) -> Provoked:
-        """A call by an agent of the tenant, `Place.tenant` by default."""
+        """Returns a call by an agent of the tenant, `Place.tenant` by default."""
         tenant = tenant or self.tenant
         token = tenant.care.token(sub=agent, org=tenant.id, roles=["agent"])
         return Provoked(tenant.care, token, request, metadata, frozenset(fields))

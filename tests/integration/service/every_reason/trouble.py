@@ -1,4 +1,4 @@
-"""Requests that are refused for the condition of the service: its load, its database, its issuer of tokens."""
+"""Requests that are refused because of the service's load, its database, or the issuer of its tokens."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.tenant import Tenant
 
 
 async def token_keys_unavailable(at: Place) -> Provoked:
-    # Signed with a key that the service does not know, and the issuer does not answer.
+    # The token is signed with a key that the service does not know, and the issuer cannot be reached.
     claims = {"sub": "alice", "org": at.tenant.id, "roles": ["agent"], "exp": 2**32}
     token = jwt.encode(claims, "k" * 32, algorithm="HS256", headers={"kid": "tomorrow"})
     return Provoked(at.waiting, token, get(f"{at.tenant.name}/tickets/1"), retry_delay=timedelta(seconds=5))

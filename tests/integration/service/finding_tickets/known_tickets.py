@@ -126,7 +126,7 @@ async def make_tickets(world: World) -> None:
     world.clock.advance(hours=1)
     ticket = await known("G", await _raise(tenant, by="bob", subject="Old question", external_reference="X 7: ümlaut"))
     async with tenant.care.database.driver() as connection:
-        # As the step of the workflow does.
+        # Closes the ticket for inactivity, without the wait.
         await connection.execute(
             "UPDATE tickets SET status = 'CLOSED', close_reason = 'INACTIVITY'"
             " WHERE organization = $1 AND subject = 'Old question'",

@@ -22,7 +22,7 @@ async def test_a_service_without_organization_finds_tickets_of_all_organizations
         assert bool((await everywhere.tickets.ListTickets(request)).tickets) == is_found
 
 
-# Each filter is answered in another way (decision 0010).
+# The service finds the tickets of each filter in a different way (decision 0010).
 @pytest.mark.parametrize("text", ["", "status != CLOSED", "stars:*", "umbrella OR labels:food OR stars = 5"])
 @pytest.mark.parametrize("order", ["", "number", "update_time desc", "priority, update_time desc"])
 async def test_pages_over_all_organizations_visit_one_organization_after_the_other(

@@ -131,7 +131,7 @@ _HEADERS: Final = (
 
 
 def odd_metadata(rng: Random, caller: Caller) -> Caller:
-    """Returns the same caller with unusual metadata, after which the token may or may not be valid."""
+    """Returns the same caller with unusual metadata. The token may become invalid."""
     own = list(caller.metadata)
     more: Metadata = rng.choice(
         [

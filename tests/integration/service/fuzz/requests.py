@@ -197,7 +197,7 @@ def ticket_of(request: Any) -> str:
 
 
 def _places(message: Any) -> list[tuple[Any, FieldDescriptor]]:
-    """Yields every field of a message and of its nested messages."""
+    """Returns every field of a message and of its nested messages, each with the message that has the field."""
     found = []
     for described in message.DESCRIPTOR.fields:
         found.append((message, described))

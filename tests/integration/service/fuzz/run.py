@@ -103,7 +103,7 @@ class Run:
     async def settings(self, least: int, most: int) -> None:
         """Changes each setting alone, `least` times. Most changes have an invalid value.
 
-        Continues up to `most` times, until each setting was changed and was refused.
+        Continues up to `most` times, until each setting was changed at least once and refused at least once.
         """
         rng = Random(self.seed)
         organization = self.world.home.id
@@ -206,7 +206,7 @@ class Run:
         if sent.request is not None:
             fields = [value for _, described, value in strings(sent.request) if described.name in SECRET_FIELDS]
             private += [value for value in fields if len(value) > 12 and "organizations/" not in value]
-        # The refusal of a filter or an order repeats it for the developer who wrote it.
+        # The refusal of a filter or an order repeats the text for the developer who wrote it.
         repeated = [getattr(sent.request, field, "") for field in ("filter", "order_by")]
         assert CANARY not in refused.texts or any(CANARY in text for text in repeated), refused.texts
         for secret in private:
@@ -220,7 +220,7 @@ class Run:
             assert sent.caller.roles & self.access[sent.method], "a role that may not call the method was accepted"
         organization = sent.caller.organization
         for message, described, value in strings(response):
-            # The item of a batch has the name of the request.
+            # The result of a batch item repeats the name in the request.
             named = described.name in _REFERENCES and message.DESCRIPTOR.name != "BatchTicketResult"
             if organization and value.startswith("organizations/") and named:
                 inside = value.split("/")[1] == organization

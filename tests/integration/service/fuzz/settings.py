@@ -1,4 +1,4 @@
-"""Makes random settings valid: values that depend on each other, and names that other messages have too."""
+"""Makes random settings valid: corrects values that depend on each other, and fields whose names occur elsewhere."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def _business_hours(rng: Random, message: Any) -> None:
     message.time_zone = message.time_zone or "Europe/Berlin"
     if not message.hours:
         message.hours.add(day=rng.randint(1, 7), start="09:00", end="17:30")
-    # The hours of one day do not overlap, because each period begins after another one ends.
+    # Periods with different starts do not overlap: `_hours` chooses among three that follow each other.
     _keep(message.hours, _first_of_each(message.hours, lambda each: (each.day, each.start)))
 
 

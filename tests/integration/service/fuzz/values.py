@@ -247,7 +247,7 @@ def invalid(rng: Random, world: World, described: FieldDescriptor, now: Any) -> 
     if described.name in {"page_token", "resume_token"} and rng.random() < 0.7:
         return page_token(rng, world, now)
     if rng.random() < 0.1:
-        return "a\0b"  # PostgreSQL stores no text that contains it
+        return "a\0b"  # PostgreSQL stores no text that contains U+0000
     if rng.random() < 0.4:
         return rng.choice(_STRANGE)
     if rng.random() < 0.3:

@@ -59,12 +59,12 @@ class World:
     tickets: dict[str, Seen] = field(default_factory=dict)
 
     def add(self, kind: str, organization: str, value: str) -> None:
-        """Remembers a value. Of more than a few dozen values of a kind, old ones are dropped."""
+        """Remembers a value. If there are more than `_KEPT` of this kind, drops an old one."""
         values = self.found[kind, organization]
         if value and value not in values:
             values.append(value)
             if len(values) > _KEPT:
-                # Not the oldest value, so that some old tickets stay to be closed and written to again.
+                # The oldest value is kept, so that calls can still use an old ticket.
                 values.pop(len(value) % _KEPT)
 
     def draw(self, rng: Random, kind: str, organization: str) -> str:
@@ -74,7 +74,7 @@ class World:
         return rng.choice(values) if values and rng.random() < 0.97 else self.missing(rng, kind, organization)
 
     def _likely(self, kind: str, organization: str) -> list[str]:
-        """Returns the tickets on which a command may succeed."""
+        """Returns the tickets or recoveries on which a command may succeed, nothing for other kinds."""
         if kind not in {"ticket", "recovery"}:
             return []
         names = [name for name in self.found["ticket", organization] if name in self.tickets]
@@ -150,7 +150,7 @@ class World:
 
 
 def strings(message: Message) -> list[tuple[Message, FieldDescriptor, str]]:
-    """Yields every string in a message, with the message and the field that contain it."""
+    """Returns every string in a message, with the message and the field that contain it."""
     found: list[tuple[Message, FieldDescriptor, str]] = []
     for described, value in message.ListFields():
         for each in value if described.is_repeated else [value]:

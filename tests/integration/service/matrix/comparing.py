@@ -125,14 +125,14 @@ def _log(before: Seen, after: Seen, caller: Caller, expected: Done) -> list[str]
 
 
 def actor_kind(activity: str, caller: Caller) -> str:
-    """Returns the actor that the log must name. A caller with the link is the customer, with any token."""
+    """Returns the kind of actor in the log. What customers submit and write is theirs, even if a service sends it."""
     if activity in {"CONTACT_SUBMITTED", "CONTACT_CLAIMED", "MESSAGE_RECEIVED"}:
         return "CUSTOMER"
     return {"worker": "WORKFLOW", "service": "SERVICE"}.get(caller.roles[0], "AGENT")
 
 
 def new_ticket_differences(created: Seen, place: Place, expected: Created) -> list[str]:
-    """Returns the differences of a ticket that was created after another one was CLOSED."""
+    """Returns the differences of a ticket, created after that of `place` was CLOSED, from the expected ticket."""
     ticket, before = created.ticket, place.ticket
     found = {
         "review": ticket.review,

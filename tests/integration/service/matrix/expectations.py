@@ -27,7 +27,7 @@ from tests.support.design_tables import LIVE_STATES, machine_keys
 
 @dataclass(frozen=True)
 class Refused:
-    """A refusal, which changes nothing. `keys` are the metadata except those in `names`."""
+    """A refusal, which changes nothing. `keys` has the metadata with fixed values."""
 
     reason: str
     keys: tuple[tuple[str, str], ...] = ()
@@ -43,7 +43,7 @@ class Done:
     status: str | None = None
     contact_state: str | None = None
     named: str | None = None
-    """The state of the recovery in the situation."""
+    """The state of the recovery that the situation describes."""
     assignee: str | None = None
     """The id of an agent, empty for an unassigned ticket."""
 
@@ -60,14 +60,14 @@ class Hidden:
 
 @dataclass(frozen=True)
 class Created:
-    """A success that creates another ticket. This one changes only its `follow_up`, and only if it is `followed`."""
+    """A success that creates another ticket, if `followed` a follow-up. The old ticket changes only in `follow_up`."""
 
     followed: bool
 
 
 @dataclass(frozen=True)
 class Unmatched:
-    """A success that does not change the ticket: the message has no open chat."""
+    """A success that does not change the ticket, because no open chat receives the message."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ Expected = Refused | Done | Nothing | Hidden | Created | Unmatched | Remembered
 
 
 def expect(status: str, situation: str, command: str, caller: Caller) -> Expected:
-    """Returns the expected outcome of a cell, in the order of refusals of DESIGN section 3."""
+    """Returns the expected outcome of a cell."""
     name = method(command)
     roles = ROLES[name]
     if roles != ANYBODY:

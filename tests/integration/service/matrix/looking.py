@@ -1,4 +1,4 @@
-"""Reads a ticket through the public methods, and everything that is stored of it."""
+"""Reads a ticket through the public methods, and everything that is stored about the ticket."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ async def stored(tenant: Tenant, ticket: Ticket, *, but: Sequence[str] = ()) -> 
 
 
 async def delete_unmatched_messages(tenant: Tenant) -> None:
-    """Deletes unmatched messages, which would enter the thread when a chat is opened."""
+    """Deletes unmatched messages. Otherwise they would enter the thread when a chat is opened."""
     async with tenant.care.database.driver() as connection:
         await connection.execute(
             "DELETE FROM inbound_messages WHERE organization = $1 AND message_id IS NULL", tenant.id

@@ -43,13 +43,13 @@ class Place:
     attempt: int = 1
     """The last attempt that was granted for the recovery."""
     seen: Seen | None = None
-    """How it looks now."""
+    """The public values of the ticket now."""
     digest: str = ""
-    """The digest of what is stored of it now."""
+    """The digest of what is stored about the ticket now."""
 
     @property
     def shown(self) -> Seen:
-        """How it looks now."""
+        """The public values of the ticket now."""
         if self.seen is None:
             raise AssertionError("World.place looks at it")
         return self.seen

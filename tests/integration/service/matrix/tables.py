@@ -1,4 +1,4 @@
-"""The outcome of each command if no earlier refusal applies: DESIGN section 3 in tables written by hand."""
+"""The outcome of each command if no earlier refusal applies, in tables written by hand."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ RECOVERY_TRIGGERS: Final = {
     "RejectContact": "reject_contact",
 }
 
-# After the close, a link that it ended creates a follow-up, and so does a link whose contact was rejected.
+# After the close, a link that the close ended creates a follow-up. So does a link whose contact was rejected.
 SUBMIT_AFTER_CLOSE: Final = {
     "NO_CONTACT": "LINK_UNKNOWN",
     "REFUSED": "LINK_WITHDRAWN",
@@ -76,7 +76,7 @@ SUBMIT_AFTER_CLOSE: Final = {
     "ENDED_BY_CLOSE": "follow-up",
 }
 
-# A contact has a chat from the unlock until it is rejected.
+# A contact has a chat from the unlock until the rejection of the contact.
 WITH_CHAT: Final = frozenset({"CHAT_UNLOCKED", "ENDED_BY_CLOSE"})
 
 # The greeting is QUEUED when a chat opens, and FAILED when the contact is rejected. Reports are recorded after a close.

@@ -66,7 +66,7 @@ async def test_every_command_of_every_caller(timed: Tenant, clock: SettableClock
 
 
 def makes_sense(name: str, caller: Caller, command: str) -> bool:
-    """Leaves out impossible cells, and most cells that another organization's caller is refused for its role."""
+    """Returns whether to test a cell. If the role is refused, only one caller of another organization is tested."""
     if command == "AssignTicket to the assignee" and caller.owner is None:
         return False
     shown_by_others = caller.stranger and name != "another organization's agent"
@@ -83,7 +83,7 @@ class Row:
     wrong: list[str] = field(default_factory=list)
     """One line for each difference from the expected outcome."""
     _places: dict[str | None, Place] = field(default_factory=dict)
-    """The ticket for each owner. Commands that do not change it share it."""
+    """The ticket for each owner. Commands that do not change the ticket share it."""
     _silent: list[tuple[str, Caller, str]] = field(default_factory=list)
     """The cells since the last check that must not have written anything."""
     _counts: tuple[int, int] = (0, 0)
@@ -124,7 +124,7 @@ class Row:
         return True
 
     async def check_silent(self) -> None:
-        """Finds the latest cells that wrote something although they must not."""
+        """Finds the cells since the last check that wrote something although they must not."""
         silent, self._silent = self._silent, []
         if not silent:
             return

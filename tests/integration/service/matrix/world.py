@@ -102,7 +102,7 @@ class World:
         return place
 
     async def settle(self, place: Place) -> None:
-        """Reads the ticket as the state that the next command starts from."""
+        """Reads the ticket again, as the state from which the next command starts."""
         place.seen = await look(self.tenant, place.ticket.name, place.recovery.name if place.exists else "")
         place.ticket, place.digest = place.seen.ticket, await stored(self.tenant, place.ticket)
 
@@ -151,7 +151,7 @@ class World:
         await self.settle(place)
 
     async def prepare(self, place: Place, situation: str, command: str) -> None:
-        """Advances the clock to the time of a command, and begins the step whose outcome it reports."""
+        """Advances the clock to the time of a command, and begins the step whose outcome the command reports."""
         if command == "ExpireForm in time":
             self.clock.advance(minutes=_LIFETIME)
         elif situation == "AWAITING_CONTACT" and command in {"BeginPosting READ", "RecordPosted", "RecordRefused"}:

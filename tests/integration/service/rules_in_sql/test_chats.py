@@ -22,7 +22,7 @@ from tests.integration.service.stored import RECENTLY, Examples, fetch, store
 
 
 def every_chat(sample: Examples) -> list[tuple[Recovery, Contact]]:
-    """Makes a recovery with a contact for each state, with and without an opened chat. Each has its own address."""
+    """Makes a recovery, with a contact that has its own addresses, for each state, with and without an opened chat."""
     found = []
     for number, (state, unlock_time) in enumerate(product(RecoveryState, (None, RECENTLY))):
         key_id = f"k{number}" if unlock_time else ""

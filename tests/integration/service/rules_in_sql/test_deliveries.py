@@ -30,7 +30,7 @@ from tests.integration.service.stored import (
 
 
 def every_delivery(sample: Examples) -> list[tuple[Delivery, Contact]]:
-    """Makes a delivery for each state, with and without a time to ask the provider. Each has its own contact."""
+    """Makes a delivery, with its own contact, for each combination of state, check time and attempt."""
     found = []
     for number, (state, check_time, attempt) in enumerate(product(DeliveryState, (None, RECENTLY, SOON), (0, 1))):
         contact = replace(sample.contact, id=uuid4(), key_id=f"k{number}")

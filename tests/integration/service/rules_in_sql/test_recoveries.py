@@ -73,7 +73,7 @@ class Stored:
 
 
 def unlike(stored: Sequence[Stored], found: set[UUID], expected: set[UUID]) -> list[tuple[object, ...]]:
-    """Returns the first recoveries for which statement and rule differ, each with the answer of the rule."""
+    """Returns the first recoveries for which statement and rule differ, each with the rule's result."""
     wrong = found ^ expected
     return [(*each.shown, each.recovery.id in expected) for each in stored if each.recovery.id in wrong][:5]
 

@@ -22,7 +22,8 @@ from tests.unit.rules.business_hours.hours import (
     weekdays,
 )
 
-# Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
+# Computed by hand. Starts, due times and pauses are in UTC. The module `hours`, or the comment of a case, says when the
+# clocks change.
 CLOCK_CHANGES: Final = [
     # Friday, March 28, 16:00 at +1; 1 h until 17:00, 1 h from Monday 9:00 = 10:00 at +2.
     Case("over the weekend that is an hour short", OFFICE, "2025-03-28 15:00", 2 * HOUR, "2025-03-31 08:00"),
@@ -60,8 +61,8 @@ CLOCK_CHANGES: Final = [
         HOUR / 2,
         "2025-03-30 01:30",
     ),
-    # 1:00 is 00:00 UTC, 2:30 does not exist, so that 1 h until the change; half an hour from Sunday, April 6, 1:00 at
-    # +2, which is 23:00 UTC the day before.
+    # 1:00 is 00:00 UTC. 2:30 does not exist, so there is 1 h until the change; half an hour from Sunday, April 6, 1:00
+    # at +2, which is 23:00 UTC the day before.
     Case(
         "to an end that does not exist",
         sundays(BERLIN, "1:00-2:30"),
@@ -85,8 +86,8 @@ CLOCK_CHANGES: Final = [
         HOUR * 5 / 2,
         "2025-10-26 01:30",
     ),
-    # 0:00 at +2 is 22:00 UTC the day before, 4:00 at +1 is 03:00 UTC: 5 h, although the first ends at the second 2:00,
-    # and the second starts at the first.
+    # 0:00 at +2 is 22:00 UTC the day before, 4:00 at +1 is 03:00 UTC: 5 h. The intervals overlap: the first one ends at
+    # the second 2:00, and the second one starts at the first 2:00.
     Case(
         "intervals that overlap by the change",
         sundays(BERLIN, "0:00-2:00 2:00-4:00"),
@@ -168,8 +169,9 @@ CLOCK_CHANGES: Final = [
         HOUR / 2,
         "2025-10-04 16:00",
     ),
-    # Havana, November 2, 05:00 UTC: 1:00 at -4 becomes 0:00 at -5. Saturday 22:00 at -4 is 02:00 UTC; it ends at the
-    # second midnight, 05:00 UTC, an hour after Sunday's hours start, which end at 1:00 at -5, 06:00 UTC: 4 h.
+    # Havana, November 2, 05:00 UTC: 1:00 at -4 becomes 0:00 at -5. Saturday's hours start at 22:00 at -4, 02:00 UTC,
+    # and end at the second midnight, 05:00 UTC. Sunday's hours start at the first midnight, 04:00 UTC, and end at 1:00
+    # at -5, 06:00 UTC: 4 h.
     Case(
         "over a midnight that exists twice",
         weekdays(HAVANA, "", saturday="22:00-24:00", sunday="0:00-1:00"),
@@ -177,7 +179,7 @@ CLOCK_CHANGES: Final = [
         4 * HOUR,
         "2025-11-02 06:00",
     ),
-    # Half an hour before that second midnight, which ends Saturday, the clock shows Sunday, 0:30.
+    # Saturday's hours end at the second midnight. Half an hour earlier, the clock shows Sunday, 0:30.
     Case(
         "from an instant whose local date is a day later",
         weekdays(HAVANA, "", saturday="22:00-24:00"),
@@ -211,7 +213,7 @@ CLOCK_CHANGES: Final = [
         HOUR / 2,
         "2010-11-07 03:00",
     ),
-    # They go on until Sunday 1:00 at -3:30, 04:30 UTC.
+    # The hours of the case above go on until Sunday 1:00 at -3:30, 04:30 UTC.
     Case(
         "from an instant whose local date is a day earlier",
         sundays(ST_JOHNS, "0:00-1:00"),

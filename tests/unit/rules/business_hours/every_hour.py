@@ -7,7 +7,7 @@ from typing import Final
 from care_rules.business_hours import ALWAYS
 from tests.unit.rules.business_hours.hours import BERLIN, HOUR, MICROSECOND, MINUTE, Case, sundays
 
-# Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
+# Computed by hand. Starts, due times and pauses are in UTC. The module `hours` says when the clocks change.
 EVERY_HOUR: Final = [
     # 72 h of elapsed time; the clock change makes no difference.
     Case("every hour", ALWAYS, "2025-03-28 12:00", 72 * HOUR, "2025-03-31 12:00"),
@@ -31,7 +31,7 @@ EVERY_HOUR: Final = [
     ),
     # Five years have at most 262 Sundays, of a minute each.
     Case("too much for five years", sundays(BERLIN, "9:00-9:01"), "2025-03-03 09:00", 263 * MINUTE, None),
-    # 5 years are 1,826 days, with 2028's leap day; 4 days more.
+    # Five years are 1,826 days, with the leap day of 2028. The horizon has 4 days more.
     Case("all of five years", ALWAYS, "2025-03-03 09:00", 1830 * 24 * HOUR, "2030-03-07 09:00"),
     # 1,830 days are the horizon, and a microsecond is beyond it.
     Case("more than five years", ALWAYS, "2025-03-03 09:00", 1830 * 24 * HOUR + MICROSECOND, None),

@@ -62,7 +62,7 @@ AROUND_THE_CLOCK: Final = "0:00-24:00"
 
 
 class Case(NamedTuple):
-    """A due time: `after` of working time after `start` it is `due`, or None if it is beyond the horizon."""
+    """A due time: after `start`, the working time `after` is complete at `due`. None: not within the horizon."""
 
     what: str
     hours: BusinessHours | None

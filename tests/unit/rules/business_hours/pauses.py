@@ -7,7 +7,7 @@ from typing import Final
 
 from tests.unit.rules.business_hours.hours import HOUR, MICROSECOND, OFFICE, Case
 
-# Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
+# Computed by hand. Starts, due times and pauses are in UTC. The module `hours` says when the clocks change.
 PAUSES: Final = [
     # The pause from 7:00 to 8:00 UTC has ended at 9:00.
     Case(
@@ -18,7 +18,7 @@ PAUSES: Final = [
         "2025-03-03 10:00",
         [("2025-03-03 07:00", "2025-03-03 08:00")],
     ),
-    # Counts from 10:00 on.
+    # The time counts from 10:00 on.
     Case(
         "a pause over the start",
         OFFICE,
@@ -45,7 +45,7 @@ PAUSES: Final = [
         "2025-03-04 10:00",
         [("2025-03-03 15:00", "2025-03-04 09:00")],
     ),
-    # Berlin's Saturday takes nothing from 2 h over the weekend.
+    # The pause is on a Saturday, which has no hours.
     Case(
         "a pause outside of the hours",
         OFFICE,
@@ -72,7 +72,7 @@ PAUSES: Final = [
         "2025-03-03 13:00",
         [("2025-03-03 08:00", "2025-03-03 12:00"), ("2025-03-03 09:00", "2025-03-03 09:30")],
     ),
-    # A pause that ends where it starts, or before, is none.
+    # A pause that ends when it starts, or earlier, has no effect.
     Case(
         "a pause of no length",
         OFFICE,
@@ -99,7 +99,7 @@ PAUSES: Final = [
         None,
         [("2025-03-03 10:00", None), ("2025-03-03 11:00", "2025-03-03 12:00")],
     ),
-    # A time of zero is due at once, also in a pause.
+    # A time of zero is due at once, even in a pause.
     Case(
         "nothing in a pause", OFFICE, "2025-03-03 09:00", timedelta(0), "2025-03-03 09:00", [("2025-03-03 08:00", None)]
     ),

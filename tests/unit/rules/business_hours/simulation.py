@@ -131,7 +131,7 @@ def draw_run(draw: st.DrawFn, days: int) -> Run:
 
 
 def compare(run: Run, days: int) -> None:
-    """Checks that both functions agree with the simulation."""
+    """Checks that `working_time` and `due_time` agree with the simulation."""
     assert list(run.hours.check()) == []
     counted = simulate(run.hours, run.start, run.change, days, run.pauses)
     passed = (run.end - run.start) // MINUTE

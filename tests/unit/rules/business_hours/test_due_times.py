@@ -1,4 +1,4 @@
-"""Due times and working times of business hours, computed by hand."""
+"""Due times and working times of business hours are those that were computed by hand."""
 
 from __future__ import annotations
 

@@ -18,7 +18,7 @@ from tests.unit.rules.business_hours.hours import (
     weekdays,
 )
 
-# Computed by hand. Starts, due times and pauses are in UTC; `hours` says when the clocks of each zone change.
+# Computed by hand. Starts, due times and pauses are in UTC. The module `hours` says when the clocks change.
 WORKING_DAYS: Final = [
     # Monday 10:00 there; 10:00 + 2 h = 12:00.
     Case("within one day", OFFICE, "2025-03-03 09:00", 2 * HOUR, "2025-03-03 11:00"),
@@ -32,7 +32,7 @@ WORKING_DAYS: Final = [
     Case("from after the hours", OFFICE, "2025-03-03 19:00", HOUR, "2025-03-04 09:00"),
     # Sunday 13:00; from Monday 9:00, 1 h = 10:00.
     Case("from a day that is off", OFFICE, "2025-03-02 12:00", HOUR, "2025-03-03 09:00"),
-    # A time of zero is due at once, also on a Sunday.
+    # A time of zero is due at once, even on a Sunday.
     Case("nothing", OFFICE, "2025-03-02 12:00", timedelta(0), "2025-03-02 12:00"),
     # Friday 17:00 sharp is no working time any more; Monday 9:00 plus the microsecond.
     Case("a microsecond from the end", OFFICE, "2025-03-07 16:00", MICROSECOND, "2025-03-10 08:00:00.000001"),
