@@ -34,7 +34,7 @@ class _RoleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Role.ValueType],
     ROLE_SUPERVISOR: _Role.ValueType  # 2
     """An agent who can also assign any ticket to any agent, and change the directory and the settings."""
     ROLE_SERVICE: _Role.ValueType  # 3
-    """Another internal service. If its token names no organization, the service can access all organizations."""
+    """Another internal service. If the service's token names no organization, the service can access all organizations."""
     ROLE_WORKER: _Role.ValueType  # 4
     """The worker that runs the workflows. If its token names no organization, the worker can access all organizations."""
 
@@ -48,7 +48,7 @@ ROLE_AGENT: Role.ValueType  # 1
 ROLE_SUPERVISOR: Role.ValueType  # 2
 """An agent who can also assign any ticket to any agent, and change the directory and the settings."""
 ROLE_SERVICE: Role.ValueType  # 3
-"""Another internal service. If its token names no organization, the service can access all organizations."""
+"""Another internal service. If the service's token names no organization, the service can access all organizations."""
 ROLE_WORKER: Role.ValueType  # 4
 """The worker that runs the workflows. If its token names no organization, the worker can access all organizations."""
 Global___Role: _TypeAlias = Role  # noqa: Y015

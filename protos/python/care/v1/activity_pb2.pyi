@@ -41,13 +41,13 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_RELEASED: _ActivityType.ValueType  # 6
     """The assignee released the ticket. It is unassigned again."""
     ACTIVITY_TYPE_STARTED: _ActivityType.ValueType  # 7
-    """The ticket moved from OPEN to IN_PROGRESS."""
+    """The status changed from OPEN to IN_PROGRESS."""
     ACTIVITY_TYPE_RESOLVED: _ActivityType.ValueType  # 8
-    """The ticket moved to RESOLVED."""
+    """The status changed to RESOLVED."""
     ACTIVITY_TYPE_CLOSED: _ActivityType.ValueType  # 9
     """The assignee closed the ticket. A live recovery ended with it."""
     ACTIVITY_TYPE_REOPENED: _ActivityType.ValueType  # 10
-    """The assignee moved the ticket from RESOLVED back to IN_PROGRESS."""
+    """The assignee reopened the ticket: the status changed from RESOLVED back to IN_PROGRESS."""
     ACTIVITY_TYPE_FORM_REQUESTED: _ActivityType.ValueType  # 11
     """The assignee requested a public reply with a recovery form."""
     ACTIVITY_TYPE_FORM_POSTED: _ActivityType.ValueType  # 12
@@ -91,7 +91,9 @@ class _ActivityTypeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Activity
     ACTIVITY_TYPE_DELIVERY_FAILED: _ActivityType.ValueType  # 28
     """A message to the customer was not delivered. `changes` contains the reason as `delivery.failure_reason`."""
     ACTIVITY_TYPE_CONTACT_VERIFIED: _ActivityType.ValueType  # 29
-    """The customer used the chat link that was sent to the contact's address. So the address is the customer's."""
+    """The chat link that was sent to the contact's address was used for the first time. So the message with the link
+    arrived at that address.
+    """
     ACTIVITY_TYPE_REVIEW_EDITED: _ActivityType.ValueType  # 30
     """The review was edited at its site."""
     ACTIVITY_TYPE_REVIEW_DELETED: _ActivityType.ValueType  # 31
@@ -129,13 +131,13 @@ ACTIVITY_TYPE_ASSIGNED_BY_OVERRIDE: ActivityType.ValueType  # 5
 ACTIVITY_TYPE_RELEASED: ActivityType.ValueType  # 6
 """The assignee released the ticket. It is unassigned again."""
 ACTIVITY_TYPE_STARTED: ActivityType.ValueType  # 7
-"""The ticket moved from OPEN to IN_PROGRESS."""
+"""The status changed from OPEN to IN_PROGRESS."""
 ACTIVITY_TYPE_RESOLVED: ActivityType.ValueType  # 8
-"""The ticket moved to RESOLVED."""
+"""The status changed to RESOLVED."""
 ACTIVITY_TYPE_CLOSED: ActivityType.ValueType  # 9
 """The assignee closed the ticket. A live recovery ended with it."""
 ACTIVITY_TYPE_REOPENED: ActivityType.ValueType  # 10
-"""The assignee moved the ticket from RESOLVED back to IN_PROGRESS."""
+"""The assignee reopened the ticket: the status changed from RESOLVED back to IN_PROGRESS."""
 ACTIVITY_TYPE_FORM_REQUESTED: ActivityType.ValueType  # 11
 """The assignee requested a public reply with a recovery form."""
 ACTIVITY_TYPE_FORM_POSTED: ActivityType.ValueType  # 12
@@ -179,7 +181,9 @@ ACTIVITY_TYPE_DELIVERY_CONFIRMED: ActivityType.ValueType  # 27
 ACTIVITY_TYPE_DELIVERY_FAILED: ActivityType.ValueType  # 28
 """A message to the customer was not delivered. `changes` contains the reason as `delivery.failure_reason`."""
 ACTIVITY_TYPE_CONTACT_VERIFIED: ActivityType.ValueType  # 29
-"""The customer used the chat link that was sent to the contact's address. So the address is the customer's."""
+"""The chat link that was sent to the contact's address was used for the first time. So the message with the link
+arrived at that address.
+"""
 ACTIVITY_TYPE_REVIEW_EDITED: ActivityType.ValueType  # 30
 """The review was edited at its site."""
 ACTIVITY_TYPE_REVIEW_DELETED: ActivityType.ValueType  # 31
@@ -273,8 +277,8 @@ Global___FieldChange: _TypeAlias = FieldChange  # noqa: Y015
 class Activity(_message.Message):
     """One change of a ticket: who did what, when, and which values changed. An activity contains no free text and nothing
     about the customer, so it stays unchanged when a customer's data is erased. For a note or a message it has the name,
-    for a contact the recovery, and for a refusal the reason. For a changed text it says only that the text changed. It
-    contains the team's own values: agents, states, priority, labels and the external reference.
+    for a contact the recovery, and for a refusal the reason. For a changed text it says only that the text changed. An
+    activity contains the team's own values: agents, states, priority, labels and the external reference.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class ConversationServiceStub:
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -104,7 +104,7 @@ class ConversationServiceStub:
 
 
 class ConversationServiceServicer:
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -133,7 +133,8 @@ class ConversationServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def AddContact(self, request, context):
-        """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+        """Adds an address that became known in another way than by a form, or accepts a claim. Only the assignee or a service
+        may call it.
         The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
         the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
         """
@@ -284,7 +285,7 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class ConversationService:
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;

@@ -27,7 +27,7 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class ConversationServiceStub:
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -52,7 +52,8 @@ class ConversationServiceStub:
     has ended.
     """
     AddContact: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]
-    """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+    """Adds an address that became known in another way than by a form, or accepts a claim. Only the assignee or a service
+    may call it.
     The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
     the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
     """
@@ -90,7 +91,7 @@ class ConversationServiceStub:
 
 @_typing.type_check_only
 class ConversationServiceAsyncStub(ConversationServiceStub):
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -112,7 +113,8 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     has ended.
     """
     AddContact: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AddContactRequest, _conversation_service_pb2.AddContactResponse]  # type: ignore[assignment]
-    """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+    """Adds an address that became known in another way than by a form, or accepts a claim. Only the assignee or a service
+    may call it.
     The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
     the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
     """
@@ -149,7 +151,7 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
     """Adds an internal note to the thread. Only the assignee may call it. Customers never see notes."""
 
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Opens the chat with the customer of a ticket, and keeps the thread. The methods that change a recovery fire triggers
+    """Opens the chat with the customer of a ticket, and stores the thread. The methods that change a recovery fire triggers
     of the `recovery` machine.
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -187,7 +189,8 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.AddContactRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.AddContactResponse, _abc.Awaitable[_conversation_service_pb2.AddContactResponse]]:
-        """Adds an address that became known in another way, or accepts a claim. Only the assignee or a service may call it.
+        """Adds an address that became known in another way than by a form, or accepts a claim. Only the assignee or a service
+        may call it.
         The new contact replaces a live form, and the chat opens soon after. Errors: RESOURCE_NOT_FOUND if the ticket or
         the claim does not exist; ILLEGAL_TRANSITION if the live recovery has a contact: reject that contact first.
         """

@@ -196,7 +196,9 @@ class GetChatRequest(_message.Message):
     messages, because a response is limited to 3 MiB (AIP-158).
     """
     page_token: _builtins.str
-    """The `earlier_page_token` of a response, to get the messages before its own. Empty for the latest messages."""
+    """The `earlier_page_token` of a response, to get the messages before those of that response. Empty for the latest
+    messages.
+    """
     def __init__(
         self,
         *,

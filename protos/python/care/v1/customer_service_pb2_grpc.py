@@ -92,8 +92,9 @@ class CustomerServiceServicer:
 
     def GetChat(self, request, context):
         """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
-        contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
-        the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+        contains no messages of other contacts. The first call of GetChat or WatchChat marks the contact as verified,
+        unless the ticket is CLOSED. Errors: LINK_UNKNOWN if the link is not valid or the contact was rejected;
+        INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -111,9 +112,10 @@ class CustomerServiceServicer:
 
     def WatchChat(self, request, context):
         """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-        seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
-        contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
-        in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
+        seconds without a message, the stream sends a heartbeat. The stream never ends with OK. Errors: LINK_UNKNOWN if the
+        link is not valid, or if the contact is rejected, even while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED
+        if ten streams of the link are open in one process, or if the client reads too slowly; DRAINING if the service
+        shuts down: then resume the stream.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

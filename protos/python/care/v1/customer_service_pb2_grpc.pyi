@@ -49,8 +49,9 @@ class CustomerServiceStub:
     """
     GetChat: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]
     """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
-    contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
-    the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+    contains no messages of other contacts. The first call of GetChat or WatchChat marks the contact as verified,
+    unless the ticket is CLOSED. Errors: LINK_UNKNOWN if the link is not valid or the contact was rejected;
+    INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
     """
     PostMessage: _grpc.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]
     """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
@@ -60,9 +61,10 @@ class CustomerServiceStub:
     """
     WatchChat: _grpc.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]
     """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-    seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
-    contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
-    in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
+    seconds without a message, the stream sends a heartbeat. The stream never ends with OK. Errors: LINK_UNKNOWN if the
+    link is not valid, or if the contact is rejected, even while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED
+    if ten streams of the link are open in one process, or if the client reads too slowly; DRAINING if the service
+    shuts down: then resume the stream.
     """
 
 @_typing.type_check_only
@@ -86,8 +88,9 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     GetChat: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.GetChatRequest, _customer_service_pb2.GetChatResponse]  # type: ignore[assignment]
     """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
-    contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
-    the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+    contains no messages of other contacts. The first call of GetChat or WatchChat marks the contact as verified,
+    unless the ticket is CLOSED. Errors: LINK_UNKNOWN if the link is not valid or the contact was rejected;
+    INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
     """
     PostMessage: _aio.UnaryUnaryMultiCallable[_customer_service_pb2.PostMessageRequest, _customer_service_pb2.PostMessageResponse]  # type: ignore[assignment]
     """Sends a message to the business. The message reopens a RESOLVED ticket. If the ticket is CLOSED, the message
@@ -97,9 +100,10 @@ class CustomerServiceAsyncStub(CustomerServiceStub):
     """
     WatchChat: _aio.UnaryStreamMultiCallable[_customer_service_pb2.WatchChatRequest, _customer_service_pb2.WatchChatResponse]  # type: ignore[assignment]
     """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-    seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
-    contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
-    in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
+    seconds without a message, the stream sends a heartbeat. The stream never ends with OK. Errors: LINK_UNKNOWN if the
+    link is not valid, or if the contact is rejected, even while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED
+    if ten streams of the link are open in one process, or if the client reads too slowly; DRAINING if the service
+    shuts down: then resume the stream.
     """
 
 class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -138,8 +142,9 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_customer_service_pb2.GetChatResponse, _abc.Awaitable[_customer_service_pb2.GetChatResponse]]:
         """Returns the chat behind a private link: the latest messages with the contact that the link was sent to. The chat
-        contains no messages of other contacts. The first call marks the contact as verified. Errors: LINK_UNKNOWN, also if
-        the contact was rejected; INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
+        contains no messages of other contacts. The first call of GetChat or WatchChat marks the contact as verified,
+        unless the ticket is CLOSED. Errors: LINK_UNKNOWN if the link is not valid or the contact was rejected;
+        INVALID_PAGE_TOKEN; RATE_LIMITED after 120 calls with one link in a minute.
         """
 
     @_abc_1.abstractmethod
@@ -161,9 +166,10 @@ class CustomerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_customer_service_pb2.WatchChatResponse], _abc.AsyncIterator[_customer_service_pb2.WatchChatResponse]]:
         """Streams the messages of a chat: first the existing ones, or those after `resume_token`, then each new one. After 20
-        seconds without a message, the stream sends a heartbeat. It never ends with OK. Errors: LINK_UNKNOWN, also when the
-        contact is rejected while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED if ten streams of the link are open
-        in one process, or if the client reads too slowly; DRAINING if the service shuts down: then resume the stream.
+        seconds without a message, the stream sends a heartbeat. The stream never ends with OK. Errors: LINK_UNKNOWN if the
+        link is not valid, or if the contact is rejected, even while the stream is open; INVALID_PAGE_TOKEN; RATE_LIMITED
+        if ten streams of the link are open in one process, or if the client reads too slowly; DRAINING if the service
+        shuts down: then resume the stream.
         """
 
 def add_CustomerServiceServicer_to_server(servicer: CustomerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -24,7 +24,8 @@ DESCRIPTOR: _descriptor.FileDescriptor
 @_typing.final
 class Organization(_message.Message):
     """A tenant. An organization can't access the data of another organization. The first valid call with a token of an
-    organization creates the organization.
+    organization creates the organization. A service whose token names no organization creates the organization with the
+    first review or ticket.
     """
 
     DESCRIPTOR: _descriptor.Descriptor

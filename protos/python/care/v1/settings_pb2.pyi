@@ -259,8 +259,8 @@ class Deadlines(_message.Message):
     PRIORITIES_FIELD_NUMBER: _builtins.int
     PAUSED_WHILE_WAITING_FIELD_NUMBER: _builtins.int
     paused_while_waiting: _builtins.bool
-    """Whether the deadlines pause while the team waits for the customer: while a form is live, or while the customer has
-    not answered the team's last message in an open chat.
+    """Whether the deadlines pause while the team waits for the customer: while a public form waits for an answer, or
+    while the customer has not answered the team's last message in an open chat.
     """
     @_builtins.property
     def priorities(self) -> _containers.RepeatedCompositeFieldContainer[Global___PriorityDeadlines]:
@@ -577,7 +577,7 @@ class SettingsRevision(_message.Message):
 
     @_builtins.property
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_activity_pb2.FieldChange]:
-        """The fields that changed, sorted by name. The values are JSON. Empty if a field was not set."""
+        """The fields that changed, sorted by name. The values are JSON. A value is empty if the field was not set."""
 
     def __init__(
         self,

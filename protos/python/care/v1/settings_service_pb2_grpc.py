@@ -85,8 +85,8 @@ class SettingsServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def PreviewReply(self, request, context):
-        """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, also if there is
-        neither a text nor a template; RESOURCE_NOT_FOUND.
+        """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, for example if
+        there is neither a text nor a template; RESOURCE_NOT_FOUND.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

@@ -43,8 +43,8 @@ class SettingsServiceStub:
     ListSettingsRevisions: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.ListSettingsRevisionsRequest, _settings_service_pb2.ListSettingsRevisionsResponse]
     """Lists the changes of the settings, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     PreviewReply: _grpc.UnaryUnaryMultiCallable[_settings_service_pb2.PreviewReplyRequest, _settings_service_pb2.PreviewReplyResponse]
-    """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, also if there is
-    neither a text nor a template; RESOURCE_NOT_FOUND.
+    """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, for example if
+    there is neither a text nor a template; RESOURCE_NOT_FOUND.
     """
 
 @_typing.type_check_only
@@ -62,8 +62,8 @@ class SettingsServiceAsyncStub(SettingsServiceStub):
     ListSettingsRevisions: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.ListSettingsRevisionsRequest, _settings_service_pb2.ListSettingsRevisionsResponse]  # type: ignore[assignment]
     """Lists the changes of the settings, the latest first. Errors: RESOURCE_NOT_FOUND, INVALID_PAGE_TOKEN."""
     PreviewReply: _aio.UnaryUnaryMultiCallable[_settings_service_pb2.PreviewReplyRequest, _settings_service_pb2.PreviewReplyResponse]  # type: ignore[assignment]
-    """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, also if there is
-    neither a text nor a template; RESOURCE_NOT_FOUND.
+    """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, for example if
+    there is neither a text nor a template; RESOURCE_NOT_FOUND.
     """
 
 class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
@@ -102,8 +102,8 @@ class SettingsServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _settings_service_pb2.PreviewReplyRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_settings_service_pb2.PreviewReplyResponse, _abc.Awaitable[_settings_service_pb2.PreviewReplyResponse]]:
-        """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, also if there is
-        neither a text nor a template; RESOURCE_NOT_FOUND.
+        """Shows a public reply and its length with a link. Nothing is stored or sent. Errors: INVALID_FIELD, for example if
+        there is neither a text nor a template; RESOURCE_NOT_FOUND.
         """
 
 def add_SettingsServiceServicer_to_server(servicer: SettingsServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -96,7 +96,7 @@ class _TicketPriority:
 class _TicketPriorityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_TicketPriority.ValueType], _builtins.type):
     DESCRIPTOR: _descriptor.EnumDescriptor
     TICKET_PRIORITY_UNSPECIFIED: _TicketPriority.ValueType  # 0
-    """Not set. In CreateTicket, the settings decide: `Settings.star_priorities`, else NORMAL."""
+    """Not set. In CreateTicket, `Settings.star_priorities` decides for a ticket with a review. Otherwise NORMAL applies."""
     TICKET_PRIORITY_LOW: _TicketPriority.ValueType  # 1
     """Below NORMAL."""
     TICKET_PRIORITY_NORMAL: _TicketPriority.ValueType  # 2
@@ -110,7 +110,7 @@ class TicketPriority(_TicketPriority, metaclass=_TicketPriorityEnumTypeWrapper):
     """How urgent a ticket is."""
 
 TICKET_PRIORITY_UNSPECIFIED: TicketPriority.ValueType  # 0
-"""Not set. In CreateTicket, the settings decide: `Settings.star_priorities`, else NORMAL."""
+"""Not set. In CreateTicket, `Settings.star_priorities` decides for a ticket with a review. Otherwise NORMAL applies."""
 TICKET_PRIORITY_LOW: TicketPriority.ValueType  # 1
 """Below NORMAL."""
 TICKET_PRIORITY_NORMAL: TicketPriority.ValueType  # 2

@@ -26,7 +26,7 @@ if _version_not_supported:
 
 
 class TicketServiceStub:
-    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    """Handles tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -129,7 +129,7 @@ class TicketServiceStub:
 
 
 class TicketServiceServicer:
-    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    """Handles tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;
@@ -172,7 +172,7 @@ class TicketServiceServicer:
 
     def UpdateTicket(self, request, context):
         """Changes the subject, description, priority, labels or external reference (AIP-134). Only the assignee may call it.
-        If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, also if the mask names an
+        If nothing changes, the call succeeds and adds no activity. Errors: INVALID_FIELD, for example if the mask names an
         output-only or immutable field. The error then names the method to use.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
@@ -206,32 +206,32 @@ class TicketServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def StartTicket(self, request, context):
-        """Moves an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the ticket is not
-        OPEN.
+        """Changes the status of an OPEN ticket to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if
+        the ticket is not OPEN.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ResolveTicket(self, request, context):
-        """Moves an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
-        ticket is RESOLVED already.
+        """Changes the status of an OPEN or IN_PROGRESS ticket to RESOLVED. Only the assignee may call it. Errors:
+        ILLEGAL_TRANSITION if the ticket is RESOLVED already.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def CloseTicket(self, request, context):
-        """Moves a ticket to CLOSED, with the close reason MANUAL. Only the assignee may call it. A live recovery ends with
-        the ticket. A CLOSED ticket can't be reopened.
+        """Changes the status of a ticket to CLOSED, with the close reason MANUAL. Only the assignee may call it. A live
+        recovery ends with the ticket. A CLOSED ticket can't be reopened.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def ReopenTicket(self, request, context):
-        """Moves a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors: ILLEGAL_TRANSITION if the
-        ticket is not RESOLVED.
+        """Changes the status of a RESOLVED ticket back to IN_PROGRESS. Only the assignee may call it. Errors:
+        ILLEGAL_TRANSITION if the ticket is not RESOLVED.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -275,7 +275,7 @@ class TicketServiceServicer:
         """Streams the activities of all tickets of an organization, of the tickets that match a filter, or of one ticket. The
         stream begins with the first activity after `resume_token`. Without a resume token, it begins with the first
         activity after the call. Each activity is sent once, and the activities of one ticket are sent in order. After 20
-        seconds without an activity, the stream sends a heartbeat. It never ends with OK. Errors: INVALID_FILTER;
+        seconds without an activity, the stream sends a heartbeat. The stream never ends with OK. Errors: INVALID_FILTER;
         INVALID_PAGE_TOKEN if the resume token is not for this parent; RESOURCE_NOT_FOUND; RATE_LIMITED if the client reads
         too slowly; DRAINING if the service shuts down; TOKEN_EXPIRED if the token expires. After the last three, resume
         the stream with the last `resume_token`.
@@ -381,7 +381,7 @@ def add_TicketServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TicketService:
-    """Moves tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
+    """Handles tickets from OPEN to CLOSED. Each transition of the `status` machine has a method; no method sets the status
     directly (AIP-216).
 
     Commands check for these errors in this order, and return the first error that they find: INVALID_FIELD;

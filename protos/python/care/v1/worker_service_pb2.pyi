@@ -180,7 +180,7 @@ Global___DeliveryStep: _TypeAlias = DeliveryStep  # noqa: Y015
 
 @_typing.final
 class DeadlinePlan(_message.Message):
-    """The next deadline of a ticket, with details for operators. Contains nothing about the customer."""
+    """The next deadline of a ticket, with details for operators. The plan contains nothing about the customer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -230,7 +230,9 @@ class DeadlinePlan(_message.Message):
 
     @_builtins.property
     def active_time(self) -> _timestamp_pb2.Timestamp:
-        """When a person was last active, or a form that the ticket waited for ended."""
+        """The start of the present time of inactivity: when a person was last active, a form expired or was refused, or a
+        message failed.
+        """
 
     @_builtins.property
     def wait_time(self) -> _timestamp_pb2.Timestamp:
@@ -370,7 +372,7 @@ Global___FireDeadlineResponse: _TypeAlias = FireDeadlineResponse  # noqa: Y015
 
 @_typing.final
 class RecoveryPlan(_message.Message):
-    """The next step of a recovery, with details for operators. Contains nothing about the customer."""
+    """The next step of a recovery, with details for operators. The plan contains nothing about the customer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -474,9 +476,9 @@ class CheckRecoveryRequest(_message.Message):
     """The recovery: `organizations/{o}/tickets/{n}/recoveries/{id}`."""
     @_builtins.property
     def report_time(self) -> _timestamp_pb2.Timestamp:
-        """The `plan_time` of the response to the same attempt's latest report. The service then does not wake the workflow
-        for that report, because this response already has the next step. If you leave the field unset, the service wakes
-        the workflow half a minute after the report.
+        """The `plan_time` of the response to the latest RecordRefused or ExpireForm of the same attempt. If that report
+        changed the state of the recovery, the service wakes the workflow half a minute later. With this field, the service
+        does not wake the workflow for that report, because the response to this call already has the next step.
         """
 
     def __init__(
@@ -881,7 +883,7 @@ Global___ExpireFormResponse: _TypeAlias = ExpireFormResponse  # noqa: Y015
 
 @_typing.final
 class DeliveryPlan(_message.Message):
-    """The next step of a message, with details for operators. Contains nothing about the customer."""
+    """The next step of a message, with details for operators. The plan contains nothing about the customer."""
 
     DESCRIPTOR: _descriptor.Descriptor
 

@@ -115,11 +115,11 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def BeginPosting(self, request, context):
-        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
-        step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
-        review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
-        no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
-        configuration.
+        """Starts an attempt to carry out a step at the review site: POST, READ or RETRACT. Returns a grant with everything
+        that the step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of
+        the same review wait until the attempt's outcome is reported. If the requested step is not the next step, the
+        response has no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the
+        service's configuration.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,8 +148,8 @@ class WorkerServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def UnlockChat(self, request, context):
-        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
-        the next step and opens the chat if that is the next step.
+        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So you can call
+        this method instead of CheckRecovery: it returns the next step, and first opens the chat if that was the next step.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

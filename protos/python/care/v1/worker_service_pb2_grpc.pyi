@@ -40,11 +40,11 @@ class WorkerServiceStub:
     CheckRecovery: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.CheckRecoveryRequest, _worker_service_pb2.CheckRecoveryResponse]
     """Returns the next step of a recovery."""
     BeginPosting: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.BeginPostingRequest, _worker_service_pb2.BeginPostingResponse]
-    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
-    step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
-    review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
-    no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
-    configuration.
+    """Starts an attempt to carry out a step at the review site: POST, READ or RETRACT. Returns a grant with everything
+    that the step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of
+    the same review wait until the attempt's outcome is reported. If the requested step is not the next step, the
+    response has no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the
+    service's configuration.
     """
     RecordPosted: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordPostedRequest, _worker_service_pb2.RecordPostedResponse]
     """Reports that the reply with the link is public."""
@@ -55,8 +55,8 @@ class WorkerServiceStub:
     RecordRetracted: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]
     """Reports that the public reply no longer contains the link."""
     UnlockChat: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]
-    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
-    the next step and opens the chat if that is the next step.
+    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So you can call
+    this method instead of CheckRecovery: it returns the next step, and first opens the chat if that was the next step.
     """
     ExpireForm: _grpc.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
@@ -91,11 +91,11 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     CheckRecovery: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.CheckRecoveryRequest, _worker_service_pb2.CheckRecoveryResponse]  # type: ignore[assignment]
     """Returns the next step of a recovery."""
     BeginPosting: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.BeginPostingRequest, _worker_service_pb2.BeginPostingResponse]  # type: ignore[assignment]
-    """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
-    step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
-    review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
-    no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
-    configuration.
+    """Starts an attempt to carry out a step at the review site: POST, READ or RETRACT. Returns a grant with everything
+    that the step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of
+    the same review wait until the attempt's outcome is reported. If the requested step is not the next step, the
+    response has no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the
+    service's configuration.
     """
     RecordPosted: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordPostedRequest, _worker_service_pb2.RecordPostedResponse]  # type: ignore[assignment]
     """Reports that the reply with the link is public."""
@@ -106,8 +106,8 @@ class WorkerServiceAsyncStub(WorkerServiceStub):
     RecordRetracted: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.RecordRetractedRequest, _worker_service_pb2.RecordRetractedResponse]  # type: ignore[assignment]
     """Reports that the public reply no longer contains the link."""
     UnlockChat: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.UnlockChatRequest, _worker_service_pb2.UnlockChatResponse]  # type: ignore[assignment]
-    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
-    the next step and opens the chat if that is the next step.
+    """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So you can call
+    this method instead of CheckRecovery: it returns the next step, and first opens the chat if that was the next step.
     """
     ExpireForm: _aio.UnaryUnaryMultiCallable[_worker_service_pb2.ExpireFormRequest, _worker_service_pb2.ExpireFormResponse]  # type: ignore[assignment]
     """Ends a form that has expired. With `early`, ends a form that has not expired yet, and sets its `expire_time` to
@@ -151,11 +151,11 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.BeginPostingRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.BeginPostingResponse, _abc.Awaitable[_worker_service_pb2.BeginPostingResponse]]:
-        """Starts an attempt at a step at the review site: POST, READ or RETRACT. Returns a grant with everything that the
-        step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of the same
-        review wait until the attempt's outcome is reported. If the requested step is not the next step, the response has
-        no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the service's
-        configuration.
+        """Starts an attempt to carry out a step at the review site: POST, READ or RETRACT. Returns a grant with everything
+        that the step needs. From then on, only reports of this attempt count. After POST or RETRACT, other recoveries of
+        the same review wait until the attempt's outcome is reported. If the requested step is not the next step, the
+        response has no grant. Then follow the plan. Errors: LINK_UNKNOWN if the key of the form's link is missing from the
+        service's configuration.
         """
 
     @_abc_1.abstractmethod
@@ -190,8 +190,8 @@ class WorkerServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _worker_service_pb2.UnlockChatRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_worker_service_pb2.UnlockChatResponse, _abc.Awaitable[_worker_service_pb2.UnlockChatResponse]]:
-        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So one call asks for
-        the next step and opens the chat if that is the next step.
+        """Opens the chat of a recovery in CONTACT_RECEIVED. In any other state, the call changes nothing. So you can call
+        this method instead of CheckRecovery: it returns the next step, and first opens the chat if that was the next step.
         """
 
     @_abc_1.abstractmethod

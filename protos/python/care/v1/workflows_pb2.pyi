@@ -188,8 +188,8 @@ Global___MessageDeliveryStatus: _TypeAlias = MessageDeliveryStatus  # noqa: Y015
 @_typing.final
 class TicketWorkflowInput(_message.Message):
     """The input of the workflow type `TicketWorkflow`. The workflow's id is `ticket/{organization}/{number}`. Its signal
-    `poke` has no argument, and makes the workflow ask for its next step. Its signal `ticket_closed` has the last plan as a
-    JSON object, and ends the workflow, because nothing happens to a CLOSED ticket.
+    `poke` has no argument, and makes the workflow ask for its next step. Its signal `ticket_closed` has the last plan as
+    a JSON object, and ends the workflow, because nothing happens to a CLOSED ticket.
     """
 
     DESCRIPTOR: _descriptor.Descriptor
